@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { blobRef, gitSha, instant, pullNumber, repositoryName } from './common.ts'
+import { textSource } from './pullRequest.ts'
+
+/**
+ * What the words around a reference say of the two pull requests. `extends`, `fixes` and `sibling` make links;
+ * the rest is shown and does not.
+ */
+export const cue = z.enum(['extends', 'fixes', 'sibling', 'mentions', 'contrasts', 'reverts', 'backports', 'releases'])
+/** What the words around a reference say of the two pull requests. */
+export type Cue = z.infer<typeof cue>
+
+/** One piece of evidence that the pull request `from` cites the earlier one `to`. */
+export const reference = z.object({
+  from: pullNumber,
+  to: pullNumber,
+  source: z.union([textSource, z.literal('timeline')]),
+  cue,
+  /** The issue through which the reference goes, or null for a direct one. */
+  viaIssue: pullNumber.nullable(),
+  /** The sentence that carries the reference, at most 400 characters. */
+  text: z.string(),
+  url: z.string().nullable(),
+  author: z.string().nullable(),
+})
+/** One piece of evidence that a pull request cites another. */
+export type Reference = z.infer<typeof reference>
+
+/** All references from one pull request to an earlier one, with a score from 0 to 1. */
+export const link = z.object({
+  from: pullNumber,
+  to: pullNumber,
+  score: z.number().min(0).max(1),
+  references: z.array(reference).min(1),
+})
+/** All references from one pull request to an earlier one. */
+export type Link = z.infer<typeof link>
+
+/** How a path changed. `renamed` has `oldPath`. */
+export const fileChange = z.object({
+  path: z.string(),
+  oldPath: z.string().nullable(),
+  kind: z.enum(['added', 'modified', 'deleted', 'renamed', 'type-changed', 'mode-changed']),
+  oldMode: z.string(),
+  newMode: z.string(),
+  /** Lines added and deleted; null for a binary file. */
+  additions: z.number().int().nullable(),
+  deletions: z.number().int().nullable(),
+})
+/** How a path changed. */
+export type FileChange = z.infer<typeof fileChange>
+
+/** One pull request of a chain, with the commits that define it (B_t, H_t) and its reference patch. */
+export const stage = z.object({
+  number: pullNumber,
+  title: z.string(),
+  url: z.string(),
+  mergedAt: instant,
+  style: z.enum(['merge', 'squash', 'rebase']),
+  /** B_t: the first parent of the merge or squash commit, or the parent of the first rebased commit. */
+  baseSha: gitSha,
+  /** H_t: the merge or squash commit, or the last rebased one. */
+  resultSha: gitSha,
+  /** The head of the pull request's branch, from `refs/pull/N/head`. */
+  headSha: gitSha,
+  files: z.array(fileChange),
+  /** Those of `files` that are tests: hidden from the agent, used for grading. */
+  testFiles: z.array(z.string()),
+  /** diff(B_t, H_t) with full headers, binary files included. */
+  patch: blobRef,
+  /** The pull request's evidence, as `formats/pullRequest.ts` describes it. */
+  pullRequest: blobRef,
+})
+/** One pull request of a chain. */
+export type Stage = z.infer<typeof stage>
+
+/** A chain of pull requests in dependency order. */
+export const chain = z.object({
+  format: z.literal('prchain.chain/1'),
+  id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/, 'letters, digits, ".", "_" and "-", at most 120'),
+  repository: repositoryName,
+  source: z.enum(['mined', 'imported']),
+  shape: z.enum(['path', 'star', 'given']),
+  links: z.array(link),
+  stages: z.array(stage).min(1),
+})
+/** A chain of pull requests in dependency order. */
+export type Chain = z.infer<typeof chain>
+
+/** One line of a file for `prchain chains import`. */
+export const chainImport = z.strictObject({
+  repo: repositoryName,
+  prs: z.array(pullNumber).min(1),
+  id: chain.shape.id.optional(),
+})
+/** One line of a file for `prchain chains import`. */
+export type ChainImport = z.infer<typeof chainImport>

@@ -1,0 +1,84 @@
+import type { Readable } from 'node:stream'
+import type { FileChange } from '../formats/chain.ts'
+
+/** A commit as git holds it. */
+export interface Commit {
+  sha: string
+  tree: string
+  parents: string[]
+  /** The committer's date in UTC, ISO 8601. */
+  committedAt: string
+  message: string
+}
+
+/** A three-way merge's outcome. In a conflict's tree the conflicting text files hold both sides between markers. */
+export type MergeOutcome =
+  | { kind: 'clean'; tree: string }
+  | { kind: 'conflict'; tree: string; paths: string[] }
+
+/** What was left out of a captured tree, and why. */
+export interface LeftOut {
+  path: string
+  reason: 'ignored' | 'git-directory' | 'special-file' | 'too-large' | 'setup'
+}
+
+/** A git object store for one repository: its mirror, read-only, and a scratch store above it for trees of ours. */
+export interface GitRepository {
+  /** `owner/name`. */
+  readonly name: string
+  /** The commit of an object name, or null when the mirror does not have it. */
+  commit(sha: string): Promise<Commit | null>
+  /** The head of pull request N from `refs/pull/N/head`, or null. */
+  pullHead(number: number): Promise<string | null>
+  /** The best common ancestor of two commits, or null. */
+  mergeBase(a: string, b: string): Promise<string | null>
+  /** Messages of the commits in `base..head`, oldest first. */
+  log(base: string, head: string): Promise<{ sha: string; message: string; author: string }[]>
+  /** How paths changed from one tree or commit to another, with renames found, in path order. */
+  changes(from: string, to: string): Promise<FileChange[]>
+  /** The patch from one tree or commit to another: full headers, full index, binary, renames. Deterministic. */
+  patch(from: string, to: string, paths?: string[]): Promise<Buffer>
+  /** A file's bytes at a tree or commit, or null. */
+  readFile(tree: string, path: string): Promise<Buffer | null>
+  /** All paths of a tree or commit with mode and object name. */
+  listTree(tree: string): Promise<{ path: string; mode: string; object: string }[]>
+  /** The words of `words` that occur as whole words in a text file at a tree or commit. */
+  findWords(tree: string, words: string[]): Promise<Set<string>>
+  /** Objects of a tree or commit that the mirror lacks; empty when it is whole. */
+  missingObjects(tree: string): Promise<string[]>
+  /** Puts `theirs` in the place of `base` in `ours`: a merge with `base` as the common ancestor. Each is a tree or commit. */
+  mergeTrees(trees: { base: string; ours: string; theirs: string }): Promise<MergeOutcome>
+  /** `tree` with the given paths as they are in `source`: replaced, added, or deleted where `source` lacks them. Returns a tree. */
+  withPathsFrom(tree: string, source: string, paths: string[]): Promise<string>
+  /** The tree that a patch makes of a tree. Throws {@link GitError} when it does not apply. */
+  applyPatch(tree: string, patch: Buffer): Promise<string>
+  /**
+   * The tree of a work tree that an agent wrote, from a tar of it. Nothing of it is executed or written to a work
+   * tree on the host. `.git` anywhere is left out, untracked files that the `.gitignore`s of `initialTree` ignore are
+   * left out, files over `limitBytes` and special files are left out, and each is named.
+   */
+  captureTree(tar: Readable, options: { initialTree: string; limitBytes: number }): Promise<{ tree: string; leftOut: LeftOut[] }>
+  /**
+   * A tar of a work tree and its `.git`, for a sandbox: a repository with one root commit of that tree and nothing
+   * else, neutral author and date, no reflog, remote, tag or alternate.
+   */
+  exportRepository(tree: string): Promise<Readable>
+  /** Whether the object is in the mirror or the scratch store. */
+  has(object: string): Promise<boolean>
+}
+
+/** Gives git repositories by name. */
+export interface GitHost {
+  /** Opens a repository: from the mirrors folder when given, else from the store's cache, cloned when absent. Throws {@link GitError} `not-a-mirror` or `missing`. */
+  open(repository: string, mirrors: string | null): Promise<GitRepository>
+}
+
+/** Git that cannot do what was asked. */
+export class GitError extends Error {
+  override name = 'GitError'
+  readonly kind: 'not-a-mirror' | 'missing' | 'does-not-apply' | 'failed'
+  constructor(kind: GitError['kind'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}

@@ -1,0 +1,48 @@
+import type { ChatReply, ChatRequest } from '../formats/chat.ts'
+
+/** What goes with a model call beside the request. */
+export interface CallOptions {
+  /** Sent as `Idempotency-Key`. */
+  idempotencyKey: string
+  /** Which stage a call belongs to. Sent as headers to a scripted model alone; other endpoints never see it. */
+  play: Play
+  signal: AbortSignal
+}
+
+/** The part that a call plays: whose call it is and where in a rollout. Stages and rounds count from 0; -1 where there is none. */
+export interface Play {
+  role: 'writer' | 'agent' | 'judge'
+  chain: string
+  rollout: string
+  stage: number
+  round: number
+}
+
+/** A chat model behind an OpenAI-compatible endpoint. */
+export interface ChatModel {
+  /** True for the scripted model, which every output must name as a stand-in. */
+  readonly isScripted: boolean
+  /**
+   * Asks the provider once, without retries. Not idempotent unless the provider honours the key.
+   * Throws {@link ModelError}, or the signal's reason when aborted.
+   */
+  complete(request: ChatRequest, options: CallOptions): Promise<ChatReply>
+}
+
+/** A call that gave no usable reply. */
+export class ModelError extends Error {
+  override name = 'ModelError'
+  /** `busy` 429, `unavailable` 5xx or no connection, `timeout`, `malformed` not a completion, `cut` broke off, `context` too long, `refused` other 4xx. */
+  readonly kind: 'busy' | 'unavailable' | 'timeout' | 'malformed' | 'cut' | 'context' | 'refused'
+  /** What `retry-after` asked for, or null. */
+  readonly retryAfterMs: number | null
+  constructor(kind: ModelError['kind'], message: string, retryAfterMs: number | null = null, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+    this.retryAfterMs = retryAfterMs
+  }
+  /** Whether asking the same again may help. */
+  get isRetryable(): boolean {
+    return this.kind !== 'refused' && this.kind !== 'context'
+  }
+}

@@ -1,0 +1,85 @@
+import type { Readable } from 'node:stream'
+import type { Environment } from '../formats/environment.ts'
+
+/** What a sandbox is made from. */
+export interface SandboxSpec {
+  /** Unique on the host and stable: letters, digits, `.`, `_` and `-`. */
+  name: string
+  /** Written on the container as `prchain.<key>` labels: rollout, stage, purpose. */
+  labels: Record<string, string>
+  environment: Environment | null
+}
+
+/** A command for a sandbox. */
+export interface Command {
+  /** A bash script. Its stdout and stderr are one stream. */
+  script: string
+  /** Given on standard input, which is otherwise empty and closed. */
+  stdin?: string
+  /** Relative to the repository; the repository itself by default. */
+  cwd?: string
+  timeoutMs: number
+}
+
+/** How a command ended. A command that fails is a result, never an error. */
+export interface CommandOutcome {
+  /** The exit code; 137 and such for a command ended by a signal. */
+  exitCode: number
+  isTimedOut: boolean
+  /** Output, at most {@link OUTPUT_LIMIT_BYTES}: the head and the tail when there was more. */
+  output: Buffer
+  /** How much output there was. */
+  sizeBytes: number
+  startedAt: string
+  finishedAt: string
+}
+
+/** How much of a command's output is brought out of the sandbox: half from its head and half from its tail. */
+export const OUTPUT_LIMIT_BYTES = 1_048_576
+
+/** A place where an agent, or a test command, works on one repository, without a network. */
+export interface Sandbox {
+  readonly name: string
+  /** Changes whenever what ran in the sandbox was lost: a new container, or the same one started again. */
+  readonly life: string
+  /**
+   * Runs a command once for a key in the sandbox's life, detached from the caller: called again, by any process,
+   * it attaches to the running command or returns the finished one's outcome. Aborting the signal stops the
+   * waiting, not the command. Throws {@link SandboxError} `lost` when the sandbox is gone, `unreachable` when the engine is.
+   */
+  exec(key: string, command: Command, signal: AbortSignal): Promise<CommandOutcome>
+  /** Lays a tar of files below the repository's folder, owned by the agent's user. Empties the folder first. */
+  putRepository(tar: Readable): Promise<void>
+  /** A tar of the repository's folder without any `.git`, made by a process that the agent could not have configured. */
+  readRepository(): Promise<Readable>
+  /** A file's bytes by absolute path, or null when there is none. At most `limitBytes`. */
+  readFile(path: string, limitBytes: number): Promise<Buffer | null>
+}
+
+/** Makes and removes sandboxes of one kind on this host. */
+export interface SandboxProvider {
+  readonly kind: 'docker' | 'process'
+  /** False when an agent's commands could reach the host or a network. */
+  readonly isIsolating: boolean
+  /** Where the repository stands inside: what the agent is told. */
+  repositoryPath(name: string): string
+  /** Makes a new, empty sandbox, removing one of the same name first. Pulls or builds the image when needed. Throws {@link SandboxError}. */
+  create(spec: SandboxSpec): Promise<Sandbox>
+  /** The live sandbox of a name, or null when it is gone or has stopped. Throws {@link SandboxError} `unreachable`. */
+  find(name: string): Promise<Sandbox | null>
+  /** Removes a sandbox and all that runs in it. Idempotent. */
+  remove(name: string): Promise<void>
+  /** The names of all sandboxes that carry these labels, in any state. */
+  list(labels: Record<string, string>): Promise<string[]>
+}
+
+/** A sandbox that cannot be used. */
+export class SandboxError extends Error {
+  override name = 'SandboxError'
+  /** `lost`: this sandbox is gone. `unreachable`: the engine does not answer. `image`: no such image, or its build failed. `invalid`: the environment cannot work. */
+  readonly kind: 'lost' | 'unreachable' | 'image' | 'invalid'
+  constructor(kind: SandboxError['kind'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
