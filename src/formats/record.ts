@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { chatReply, message } from './chat.ts'
+import { blobRef, instant } from './common.ts'
+
+/**
+ * What `complete` stores: one model call. The conversation is not stored again with each call: `prefix` names the call
+ * whose messages this one's begin with, and `messages` holds what came after these.
+ */
+export const callRecord = z.object({
+  format: z.literal('prchain.call/1'),
+  key: z.string(),
+  /** sha256 of the canonical request: model, parameters, tools, messages. */
+  digest: blobRef,
+  request: z.object({
+    model: z.string(),
+    parameters: z.record(z.string(), z.number()),
+    /** The tools as sent, a JSON array in the store; null when none were. */
+    tools: blobRef.nullable(),
+    prefix: z.object({ key: z.string(), count: z.number().int().positive() }).nullable(),
+    messages: z.array(message),
+  }),
+  reply: chatReply,
+  startedAt: instant,
+  finishedAt: instant,
+  /** Failed tries before this reply, in order: what the provider said. */
+  failures: z.array(z.object({ kind: z.string(), message: z.string(), at: instant })),
+})
+/** What `complete` stores: one model call. */
+export type CallRecord = z.infer<typeof callRecord>
+
+/** What `exec` stores: one command of the agent and how it ended. */
+export const commandRecord = z.object({
+  format: z.literal('prchain.command/1'),
+  key: z.string(),
+  /** sha256 of the canonical command. */
+  digest: blobRef,
+  command: z.object({
+    script: z.string(),
+    /** Standard input, in the store; null for none. */
+    stdin: blobRef.nullable(),
+    cwd: z.string().nullable(),
+    timeoutMs: z.number().int(),
+  }),
+  /** The life of the sandbox that the command ran in. */
+  life: z.string(),
+  outcome: z.object({
+    exitCode: z.number().int(),
+    isTimedOut: z.boolean(),
+    /** The output as text where it is short UTF-8, else null and in `outputBlob`. Secrets are masked. */
+    output: z.string().nullable(),
+    outputBlob: blobRef.nullable(),
+    sizeBytes: z.number().int(),
+  }),
+  startedAt: instant,
+  finishedAt: instant,
+})
+/** What `exec` stores: one command of the agent and how it ended. */
+export type CommandRecord = z.infer<typeof commandRecord>
+
+/** One life of a stage's sandbox: life 1 is the first; a later one is a rebuilt sandbox and says why. */
+export const lifeRecord = z.object({
+  format: z.literal('prchain.life/1'),
+  life: z.string(),
+  n: z.number().int().positive(),
+  createdAt: instant,
+  /** Keys of the recorded commands that were run again to rebuild the work tree, in order. */
+  rerun: z.array(z.string()),
+  /** Those of `rerun` whose exit code or output differed from the record. */
+  diverged: z.array(z.string()),
+})
+/** One life of a stage's sandbox. */
+export type LifeRecord = z.infer<typeof lifeRecord>
+
+/** Who may write to a rollout's record: the Temporal attempt with the highest order. */
+export const fenceRecord = z.object({
+  format: z.literal('prchain.fence/1'),
+  /** The workflow's restart, the activity's place in the workflow, the activity's attempt; compared in this order. */
+  order: z.tuple([z.number().int(), z.number().int(), z.number().int()]),
+  /** Host and process, for people. */
+  holder: z.string(),
+})
+/** Who may write to a rollout's record. */
+export type FenceRecord = z.infer<typeof fenceRecord>

@@ -1,0 +1,126 @@
+import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai'
+import { z } from 'zod'
+import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
+import { ModelError, type CallOptions, type ChatModel, type Play } from './port.ts'
+import { foldChunks } from './stream.ts'
+
+const count = z.number().int().nonnegative().nullish().transform((n) => n ?? 0)
+
+const completion = z.object({
+  id: z.string().nullish().transform((id) => id ?? ''),
+  model: z.string().nullish().transform((model) => model ?? ''),
+  choices: z
+    .array(
+      z.object({
+        finish_reason: z.string().nullish().transform((reason) => reason ?? ''),
+        message: z.object({
+          content: z.string().nullish().transform((text) => text ?? ''),
+          reasoning_content: z.string().nullish(),
+          tool_calls: z.array(toolCall).nullish(),
+        }),
+      }),
+    )
+    .min(1),
+  usage: z
+    .object({
+      prompt_tokens: count,
+      completion_tokens: count,
+      prompt_tokens_details: z.object({ cached_tokens: count }).nullish(),
+    })
+    .nullish(),
+})
+
+/**
+ * A chat model at an OpenAI-compatible endpoint. One call is one request: the client's own retries are off. Only a
+ * scripted endpoint is told the {@link Play}.
+ */
+export function createOpenAiModel(options: {
+  baseUrl: string
+  apiKey: string
+  isScripted: boolean
+  timeoutMs: number
+  isStreaming: boolean
+}): ChatModel {
+  const { baseUrl, apiKey, isScripted, timeoutMs, isStreaming } = options
+  const client = new OpenAI({ baseURL: baseUrl, apiKey, maxRetries: 0, timeout: timeoutMs, logLevel: 'off' })
+
+  return {
+    isScripted,
+    async complete(request, call) {
+      // The client's timeout covers the time to the headers only; this one covers the whole reply.
+      const deadline = AbortSignal.timeout(timeoutMs)
+      const signal = AbortSignal.any([call.signal, deadline])
+      const headers = { 'Idempotency-Key': call.idempotencyKey, ...(isScripted ? playHeaders(call.play) : {}) }
+      try {
+        return parseReply(await send(request, { headers, signal }), request.model)
+      } catch (error) {
+        if (call.signal.aborted) throw call.signal.reason
+        if (deadline.aborted) throw new ModelError('timeout', `no reply from ${request.model} within ${timeoutMs} ms`, null, { cause: error })
+        throw translate(error, request.model)
+      }
+    },
+  }
+
+  async function send(request: ChatRequest, init: { headers: Record<string, string>; signal: AbortSignal }): Promise<unknown> {
+    const body = request as unknown as OpenAI.ChatCompletionCreateParamsNonStreaming
+    if (!isStreaming) return client.chat.completions.create(body, init)
+    const stream = await client.chat.completions.create({ ...body, stream: true, stream_options: { include_usage: true } }, init)
+    return foldChunks(stream)
+  }
+}
+
+/** The headers that tell a scripted endpoint which part it plays. */
+function playHeaders(play: Play): Record<string, string> {
+  return {
+    'x-prchain-role': play.role,
+    'x-prchain-chain': play.chain,
+    'x-prchain-rollout': play.rollout,
+    'x-prchain-stage': String(play.stage),
+    'x-prchain-round': String(play.round),
+  }
+}
+
+function parseReply(body: unknown, asked: string): ChatReply {
+  const parsed = completion.safeParse(body)
+  if (!parsed.success) throw new ModelError('malformed', `the reply of ${asked} is not a chat completion: ${z.prettifyError(parsed.error)}`)
+  const { id, model, choices, usage } = parsed.data
+  const { message, finish_reason } = choices[0]!
+  return {
+    id,
+    model,
+    message: {
+      role: 'assistant',
+      content: message.content,
+      ...(message.reasoning_content ? { reasoning_content: message.reasoning_content } : {}),
+      ...(message.tool_calls?.length ? { tool_calls: message.tool_calls } : {}),
+    },
+    finishReason: finish_reason,
+    usage: {
+      promptTokens: usage?.prompt_tokens ?? 0,
+      completionTokens: usage?.completion_tokens ?? 0,
+      cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
+    },
+  }
+}
+
+function translate(error: unknown, model: string): unknown {
+  if (error instanceof ModelError) return error
+  const message = `${model}: ${(error as Error).message}`
+  if (error instanceof APIConnectionTimeoutError) return new ModelError('timeout', message, null, { cause: error })
+  if (error instanceof APIConnectionError) return new ModelError('unavailable', message, null, { cause: error })
+  if (error instanceof APIError) {
+    const retryAfter = Number(error.headers?.get('retry-after'))
+    const retryAfterMs = Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter * 1000 : null
+    if (error.status === 429) return new ModelError('busy', message, retryAfterMs, { cause: error })
+    if (error.status === undefined) return new ModelError('cut', message, null, { cause: error })
+    if (error.status >= 500 || error.status === 408 || error.status === 409) {
+      return new ModelError('unavailable', message, retryAfterMs, { cause: error })
+    }
+    if (/context_length|maximum context|too many tokens/i.test(`${error.code} ${error.message}`)) {
+      return new ModelError('context', message, null, { cause: error })
+    }
+    return new ModelError('refused', message, null, { cause: error })
+  }
+  if (error instanceof SyntaxError) return new ModelError('malformed', message, null, { cause: error })
+  return new ModelError('cut', message, null, { cause: error })
+}
