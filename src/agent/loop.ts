@@ -54,7 +54,7 @@ export interface Progress {
 
 /** How a call of {@link playTurns} ended: the last turn's round is over, or the slice is full. */
 export type Played =
-  | { status: 'ended'; ending: RoundEnding; steps: number; conversation: TracedMessage[]; progress: Progress }
+  | { status: 'ended'; ending: RoundEnding; steps: number; conversation: TracedMessage[]; usageByStage: Usage[]; progress: Progress }
   | { status: 'paused'; steps: number; progress: Progress }
 
 /** A message as the model saw it, with its place. */
@@ -89,6 +89,7 @@ export async function playTurns(options: {
     lastTool: '',
     usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0 },
   }
+  const usageByStage: Usage[] = []
   let prefix: { key: string; count: number } | null = null
   let last: { ending: RoundEnding; steps: number } = { ending: 'submitted', steps: 0 }
 
@@ -99,7 +100,7 @@ export async function playTurns(options: {
     if (played === 'paused') return { status: 'paused', steps: progress.step, progress }
     last = played
   }
-  return { status: 'ended', ...last, conversation: trace, progress }
+  return { status: 'ended', ...last, conversation: trace, usageByStage, progress }
 
   async function playRound(turn: Turn): Promise<{ ending: RoundEnding; steps: number } | 'paused'> {
     const endKey = recordKey.round(frame.rollout, turn.stage, turn.round, 'end')
@@ -136,9 +137,8 @@ export async function playTurns(options: {
       const { reply, isStored } = await ports.complete({ key, request, prefix, play, fence, signal })
       prefix = { key, count: messages.length }
       if (!isStored) progress.liveSteps++
-      progress.usage.promptTokens += reply.usage.promptTokens
-      progress.usage.completionTokens += reply.usage.completionTokens
-      progress.usage.cachedTokens += reply.usage.cachedTokens
+      add(progress.usage, reply.usage)
+      add((usageByStage[turn.stage] ??= { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }), reply.usage)
       return reply.message
     } catch (error) {
       if ((error as ModelError).name === 'ModelError' && (error as ModelError).kind === 'context') return 'context-exceeded'
@@ -173,4 +173,10 @@ export async function playTurns(options: {
     messages.push(message)
     trace.push({ stage: turn.stage, round: turn.round, message })
   }
+}
+
+function add(total: Usage, more: Usage): void {
+  total.promptTokens += more.promptTokens
+  total.completionTokens += more.completionTokens
+  total.cachedTokens += more.cachedTokens
 }

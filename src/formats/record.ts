@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { chatReply, message } from './chat.ts'
-import { blobRef, instant } from './common.ts'
+import { blobRef, gitSha, instant } from './common.ts'
 
 /**
  * What `complete` stores: one model call. The conversation is not stored again with each call: `prefix` names the call
@@ -63,6 +63,8 @@ export const lifeRecord = z.object({
   life: z.string(),
   n: z.number().int().positive(),
   createdAt: instant,
+  /** The work tree after the environment's setup; null when there is no setup. What setup made is no part of a patch. */
+  setupTree: gitSha.nullable(),
   /** Keys of the recorded commands that were run again to rebuild the work tree, in order. */
   rerun: z.array(z.string()),
   /** Those of `rerun` whose exit code or output differed from the record. */

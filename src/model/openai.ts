@@ -1,7 +1,7 @@
 import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai'
 import { z } from 'zod'
 import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
-import { ModelError, type CallOptions, type ChatModel, type Play } from './port.ts'
+import { ModelError, type ChatModel, type Play } from './port.ts'
 import { foldChunks } from './stream.ts'
 
 const count = z.number().int().nonnegative().nullish().transform((n) => n ?? 0)

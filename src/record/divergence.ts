@@ -4,7 +4,7 @@ export class DivergedError extends Error {
   constructor(what: 'call' | 'command', key: string, recorded: string, asked: string) {
     super(
       `the ${what} ${key} was recorded with digest ${recorded} and is now asked with ${asked}; ` +
-        `the record has diverged, and the chain goes on on a new branch of this stage`,
+        `the record was made by other prompts or another version: finish it with these, or run the chain in a new campaign`,
     )
   }
 }

@@ -1,0 +1,126 @@
+import { ApplicationFailure, Context, CancelledFailure } from '@temporalio/activity'
+import type { Redact } from '../domain/redaction.ts'
+import type { Fence } from '../record/fence.ts'
+import { claimFence } from '../record/fence.ts'
+import type { Ports } from './ports.ts'
+
+const HEARTBEAT_MS = 1_000
+const INFRASTRUCTURE_ATTEMPTS = 4
+const UNEXPECTED_ATTEMPTS = 5
+
+/** What every activity of a rollout is told: the rollout, and its place in the workflow for the fence. */
+export interface RolloutInput {
+  rollout: string
+  /** The workflow's restart, and the activity's place in the workflow. */
+  order: [number, number]
+}
+
+/** What an activity has beside its input. */
+export interface Scope {
+  signal: AbortSignal
+  /** Shown to people in the Temporal UI; never the record. */
+  report(details: Record<string, string | number>): void
+}
+
+/**
+ * Wraps an activity: heartbeats on a timer of its own, and translates errors once. Failures that no retry can help are
+ * non-retryable; infrastructure that stays away becomes one that parks the chain.
+ */
+export function atEdge<I, O>(ports: Ports, work: (input: I, scope: Scope) => Promise<O>): (input: I) => Promise<O> {
+  return async (input) => {
+    const context = Context.current()
+    let details: Record<string, string | number> = {}
+    const timer = setInterval(() => context.heartbeat(details), HEARTBEAT_MS)
+    try {
+      context.heartbeat(details)
+      return await work(input, {
+        signal: context.cancellationSignal,
+        report: (next) => {
+          details = next
+        },
+      })
+    } catch (error) {
+      if (context.cancellationSignal.aborted) throw new CancelledFailure('the activity was cancelled')
+      throw translate(error, { attempt: context.info.attempt, redact: ports.redact })
+    } finally {
+      clearInterval(timer)
+    }
+  }
+}
+
+/** Wraps an activity of a rollout: {@link atEdge}, with the rollout's fence claimed for this Temporal attempt. */
+export function atFence<I extends RolloutInput, O>(
+  ports: Ports,
+  work: (input: I, scope: Scope & { fence: Fence }) => Promise<O>,
+): (input: I) => Promise<O> {
+  return atEdge(ports, async (input: I, scope) => {
+    const order: [number, number, number] = [...input.order, Context.current().info.attempt]
+    const fence = await claimFence({ store: ports.store, rollout: input.rollout, order, holder: ports.holder })
+    return work(input, { ...scope, fence })
+  })
+}
+
+/** Failure types that park a chain instead of failing it: what is missing can come back. */
+export const PARKING_TYPES = ['ModelUnavailable', 'ModelRefused', 'ReplyUnreadable', 'InfrastructureUnavailable'] as const
+
+/** A model whose replies stay in another form than the one asked for. */
+export class ReplyUnreadableError extends Error {
+  override name = 'ReplyUnreadableError'
+}
+
+/** Input of a workflow that cannot be worked with: no retry helps. */
+export class InvalidInputError extends Error {
+  override name = 'InvalidInputError'
+}
+
+interface Named extends Error {
+  kind?: string
+  code?: string
+  retryAfterMs?: number | null
+}
+
+/** The one place where errors become Temporal failures. Messages are redacted; stacks stay in the worker's log. */
+export function translate(error: unknown, options: { attempt: number; redact: Redact }): ApplicationFailure {
+  if (error instanceof ApplicationFailure) return error
+  const { attempt, redact } = options
+  const named = error as Named
+  const message = redact(describe(named))
+  const fail = (type: string) => ApplicationFailure.create({ type, message, nonRetryable: true })
+  const retry = (type: string, nextRetryDelay?: number) =>
+    ApplicationFailure.create({ type, message, nonRetryable: false, nextRetryDelay })
+  const infrastructure = () => (attempt >= INFRASTRUCTURE_ATTEMPTS ? fail('InfrastructureUnavailable') : retry('Infrastructure'))
+
+  switch (named.name) {
+    case 'FencedError':
+      return fail('Fenced')
+    case 'DivergedError':
+      return fail('RecordDiverged')
+    case 'ModelUnavailableError':
+      return fail('ModelUnavailable')
+    case 'ModelError':
+      return fail('ModelRefused')
+    case 'ReplyUnreadableError':
+      return fail('ReplyUnreadable')
+    case 'InvalidInputError':
+      return fail('InvalidInput')
+    case 'SandboxError':
+      if (named.kind === 'image' || named.kind === 'invalid') return fail('EnvironmentInvalid')
+      return infrastructure()
+    case 'StoreError':
+      return named.kind === 'full' ? infrastructure() : fail('StoreDamaged')
+    case 'GitError':
+      return fail('GitFailed')
+    case 'GitHubError':
+      if (named.kind === 'limited') return retry('GitHubLimited', named.retryAfterMs ?? 60_000)
+      return named.kind === 'unreachable' ? infrastructure() : fail('GitHubFailed')
+    default:
+      if (named.code && ['ENOSPC', 'EMFILE', 'ENFILE', 'ENOMEM', 'EDQUOT'].includes(named.code)) return infrastructure()
+      return attempt >= UNEXPECTED_ATTEMPTS ? fail('Unexpected') : retry('Unexpected')
+  }
+}
+
+function describe(error: Named): string {
+  const own = error.message ?? String(error)
+  const cause = error.cause instanceof Error ? error.cause.message : null
+  return cause && !own.includes(cause) ? `${own} (${cause})` : own
+}

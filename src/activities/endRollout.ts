@@ -1,0 +1,201 @@
+import { AGENT_TOOLS } from '../agent/tools.ts'
+import { recordKey } from '../domain/identifiers.ts'
+import { toSampleMessages } from '../domain/sample.ts'
+import type { Tool, Usage } from '../formats/chat.ts'
+import type { BlobRef } from '../formats/common.ts'
+import type { LifeRecord } from '../formats/record.ts'
+import type { Ending, Rollout, StageResult, Verdict } from '../formats/rollout.ts'
+import type { Sample } from '../formats/sample.ts'
+import type { Fence } from '../record/fence.ts'
+import { captureOf } from './closeRound.ts'
+import type { RolloutInput, Scope } from './edge.ts'
+import type { Ports } from './ports.ts'
+import { openRollout, type RolloutContext } from './rolloutContext.ts'
+import { playRollout } from './runSlice.ts'
+
+/** Writes how a stage ended and removes its sandbox. Idempotent. */
+export async function endStage(
+  ports: Ports,
+  input: RolloutInput & { stage: number; rounds: number },
+  scope: Scope & { fence: Fence },
+): Promise<void> {
+  const { stage, rounds } = input
+  const context = await openRollout(ports, input.rollout)
+  const { tree, patch } = await captureOf(ports, context, stage, rounds - 1)
+  const verdict = await verdictOf(ports, context, stage, rounds - 1)
+  await scope.fence.check()
+  const result: StageResult = {
+    format: 'prchain.stage-result/1',
+    stage,
+    number: context.stage(stage).number,
+    isAccepted: verdict.isAccepted,
+    rounds,
+    score: verdict.score,
+    tree,
+    patch,
+  }
+  await ports.store.putRecord(recordKey.stageResult(context.id, stage), result)
+  await context.provider.remove(context.sandboxName(String(stage)))
+}
+
+/** What the workflow and the campaign need of a rollout's end. */
+export interface Ended {
+  ending: Ending
+  stagesAccepted: number
+  rounds: number
+  steps: number
+  hasSample: boolean
+}
+
+/**
+ * Writes how a rollout ended and, when a first part of its stages was accepted, its sample: a function of the record
+ * alone. Removes its sandboxes. Idempotent.
+ */
+export async function endRollout(
+  ports: Ports,
+  input: RolloutInput & { ending: Ending; reason: string },
+  scope: Scope & { fence: Fence },
+): Promise<Ended> {
+  const context = await openRollout(ports, input.rollout)
+  for (const name of await context.provider.list({ owner: ports.instance, rollout: context.id })) await context.provider.remove(name)
+
+  const stages: StageResult[] = []
+  for (const index of context.chain.stages.keys()) {
+    const result = await context.result(index)
+    if (!result) break
+    stages.push(result)
+  }
+  const accepted = stages.filter((stage) => stage.isAccepted)
+  const known = await ports.store.getRecord<Rollout>(recordKey.rollout(context.id))
+  if (known) return summarize(known)
+
+  let totals: Pick<Rollout, 'steps' | 'usage'> = { steps: 0, usage: noUsage() }
+  if (accepted.length > 0) {
+    const sample = await assembleSample({ ports, context, accepted, ending: input.ending, scope })
+    await scope.fence.check()
+    await ports.store.putRecord(recordKey.sample(context.id), {
+      format: 'prchain.sample-reference/1',
+      blob: await ports.store.putBlob(JSON.stringify(sample)),
+    })
+    totals = {
+      steps: sample.stages.reduce((sum, stage) => sum + stage.steps, 0),
+      usage: sample.stages.map((stage) => stage.usage).reduce(addUsage, noUsage()),
+    }
+  }
+  await scope.fence.check()
+  const rollout: Rollout = {
+    format: 'prchain.rollout/1',
+    id: context.id,
+    campaign: context.campaign,
+    chain: context.chain.id,
+    repository: context.chain.repository,
+    n: context.n,
+    settings: context.settings,
+    ending: input.ending,
+    reason: ports.redact(input.reason),
+    stages,
+    ...totals,
+    isScripted: ports.model.isScripted,
+    endedAt: new Date().toISOString(),
+  }
+  return summarize((await ports.store.putRecord(recordKey.rollout(context.id), rollout)).value)
+}
+
+function summarize(rollout: Rollout): Ended {
+  const accepted = rollout.stages.filter((stage) => stage.isAccepted).length
+  return {
+    ending: rollout.ending,
+    stagesAccepted: accepted,
+    rounds: rollout.stages.reduce((sum, stage) => sum + stage.rounds, 0),
+    steps: rollout.steps,
+    hasSample: accepted > 0,
+  }
+}
+
+/** The sample of the accepted first part of a rollout: the conversation as the model saw it, replayed from the record. */
+async function assembleSample(options: {
+  ports: Ports
+  context: RolloutContext
+  accepted: StageResult[]
+  ending: Ending
+  scope: Scope & { fence: Fence }
+}): Promise<Sample> {
+  const { ports, context, accepted, ending, scope } = options
+  const last = accepted.at(-1)!
+  const played = await playRollout(ports, context, {
+    stage: last.stage,
+    round: last.rounds - 1,
+    scope,
+    startedMs: Number.POSITIVE_INFINITY,
+  })
+  if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
+  const isTrained = ({ stage, round }: { stage: number; round: number }) => round === accepted[stage]!.rounds - 1
+  const messages = toSampleMessages(played.conversation, isTrained)
+
+  const stages: Sample['stages'] = []
+  for (const result of accepted) {
+    const { baseSha, resultSha, number } = context.stage(result.stage)
+    const own = messages.flatMap((message, index) => (message.stage === result.stage ? [index] : []))
+    const assistants = messages.filter((message) => message.stage === result.stage && message.role === 'assistant')
+    const lives = await livesOf(ports, context, result.stage)
+    const verdict = await verdictOf(ports, context, result.stage, result.rounds - 1)
+    stages.push({
+      number,
+      baseSha,
+      resultSha,
+      initialTree: (await context.state(result.stage)).initialTree,
+      isAccepted: true,
+      rounds: result.rounds,
+      score: result.score,
+      hasPassedTests: verdict.hasPassedTests,
+      patch: result.patch,
+      messages: [own[0]!, own.at(-1)! + 1],
+      steps: assistants.length,
+      toolCalls: assistants.reduce((sum, message) => sum + (message.role === 'assistant' ? (message.tool_calls?.length ?? 0) : 0), 0),
+      usage: played.usageByStage[result.stage] ?? noUsage(),
+      rebuilds: lives.length - 1,
+      diverged: lives.flatMap((life) => life.diverged),
+    })
+  }
+  return {
+    format: 'prchain.sample/1',
+    id: context.id,
+    repository: context.chain.repository,
+    chain: context.chain.id,
+    ending: ending === 'accepted' ? 'accepted' : 'partial',
+    model: context.settings.model,
+    scaffold: context.settings.scaffold,
+    isScripted: ports.model.isScripted,
+    messages,
+    tools: AGENT_TOOLS as Tool[],
+    stages,
+    prompts: (await context.queries()).prompts,
+  }
+}
+
+async function livesOf(ports: Ports, context: RolloutContext, stage: number): Promise<LifeRecord[]> {
+  const keys = await ports.store.listRecords(recordKey.lives(context.id, stage))
+  return Promise.all(keys.map(async (key) => (await ports.store.getRecord<LifeRecord>(key))!))
+}
+
+async function verdictOf(ports: Ports, context: RolloutContext, stage: number, round: number): Promise<Verdict> {
+  return (await ports.store.getRecord<Verdict>(recordKey.round(context.id, stage, round, 'verdict')))!
+}
+
+function noUsage(): Usage {
+  return { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }
+}
+
+function addUsage(a: Usage, b: Usage): Usage {
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+    cachedTokens: a.cachedTokens + b.cachedTokens,
+  }
+}
+
+/** Reads a rollout's sample from the store as the line of a samples file, or null when it has none. */
+export async function readSampleLine(ports: Pick<Ports, 'store'>, rollout: string): Promise<string | null> {
+  const reference = await ports.store.getRecord<{ blob: BlobRef }>(recordKey.sample(rollout))
+  return reference && (await ports.store.getBlob(reference.blob)).toString('utf8')
+}

@@ -1,0 +1,35 @@
+import type { Redact } from '../domain/redaction.ts'
+import type { GitHost } from '../git/port.ts'
+import type { GitHub } from '../github/port.ts'
+import type { ChatModel } from '../model/port.ts'
+import type { Prompts } from '../prompts/prompts.ts'
+import type { Complete } from '../record/complete.ts'
+import type { Exec } from '../record/exec.ts'
+import type { SandboxProvider } from '../sandbox/port.ts'
+import type { Store } from '../store/port.ts'
+
+/** All that activities reach of the world. Built in compose.ts alone. */
+export interface Ports {
+  store: Store
+  /** A word that differs between stores, so that two of them can share an engine. */
+  instance: string
+  model: ChatModel
+  git: GitHost
+  github: GitHub
+  sandboxes: (kind: 'docker' | 'process') => SandboxProvider
+  prompts: Prompts
+  redact: Redact
+  complete: Complete
+  exec: Exec
+  /** Host and process, for people. */
+  holder: string
+  /** True once this worker is asked to stop: slices end before their next step. */
+  isDraining: () => boolean
+  limits: {
+    /** A slice ends after so many live steps or so much time, whichever is first. */
+    sliceSteps: number
+    sliceMs: number
+    /** Files larger than this are left out of a patch, by name. */
+    fileBytes: number
+  }
+}

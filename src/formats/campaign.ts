@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { instant } from './common.ts'
+import { rolloutSettings } from './rollout.ts'
+
+/** A campaign's name: a path segment of workflow ids and record keys. */
+export const campaignName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$/, 'letters, digits, ".", "_" and "-", at most 60')
+
+/** What a campaign is asked to do. Written once, before its workflow starts. */
+export const campaign = z.object({
+  format: z.literal('prchain.campaign/1'),
+  name: campaignName,
+  settings: rolloutSettings,
+  /** Chain ids, and repositories whose chains are mined first. */
+  targets: z.array(z.string()).min(1),
+  rollouts: z.number().int().min(1),
+  concurrency: z.number().int().min(1),
+  createdAt: instant,
+})
+/** What a campaign is asked to do. */
+export type Campaign = z.infer<typeof campaign>
+
+/** The chains that a campaign's targets came to. Written once, after mining. */
+export const campaignPlan = z.object({
+  format: z.literal('prchain.campaign-plan/1'),
+  chains: z.array(z.string()),
+  pullRequests: z.number().int(),
+  references: z.number().int(),
+})
+/** The chains that a campaign's targets came to. */
+export type CampaignPlan = z.infer<typeof campaignPlan>
+
+/** From pull requests to samples: how many were left at each step. */
+export const funnel = z.object({
+  pullRequests: z.number().int(),
+  references: z.number().int(),
+  chains: z.number().int(),
+  stages: z.number().int(),
+  rounds: z.number().int(),
+  accepted: z.number().int(),
+  samples: z.number().int(),
+})
+/** From pull requests to samples. */
+export type Funnel = z.infer<typeof funnel>
+
+/** One gathering of a repository's pull requests and what linking made of them. Numbered; the latest counts. */
+export const mining = z.object({
+  format: z.literal('prchain.mining/1'),
+  repository: z.string(),
+  /** The pull requests' evidence, in the store. */
+  pullRequests: z.array(z.object({ number: z.number().int(), blob: z.string() })),
+  references: z.number().int(),
+  /** Named rules and how many pull requests each removed. */
+  removed: z.record(z.string(), z.number().int()),
+  /** Pull requests that entered no chain because git did not agree with GitHub on them. */
+  unresolved: z.array(z.object({ number: z.number().int(), reason: z.string() })),
+  chains: z.array(z.string()),
+})
+/** One gathering of a repository's pull requests. */
+export type Mining = z.infer<typeof mining>
