@@ -1,0 +1,39 @@
+import type { Fence } from '../record/fence.ts'
+import { listRollouts, planCampaign, readCampaign, writeSamples } from './campaign.ts'
+import { captureRound, judgeRound, testRound } from './closeRound.ts'
+import { atEdge, atFence, type RolloutInput, type Scope } from './edge.ts'
+import { endRollout, endStage } from './endRollout.ts'
+import { gatherPullRequests, linkChains } from './mine.ts'
+import { planRollout } from './planRollout.ts'
+import type { Ports } from './ports.ts'
+import { prepareStage } from './prepareStage.ts'
+import { restartFailedChains } from './restartFailedChains.ts'
+import { runSlice } from './runSlice.ts'
+
+/** All activities over the given ports. Each may run twice: what it writes is keyed. */
+export function createActivities(ports: Ports) {
+  const fenced = <I extends RolloutInput, O>(work: (ports: Ports, input: I, scope: Scope & { fence: Fence }) => Promise<O>) =>
+    atFence<I, O>(ports, (input, scope) => work(ports, input, scope))
+  const plain = <I, O>(work: (ports: Ports, input: I, scope: Scope) => Promise<O>) =>
+    atEdge<I, O>(ports, (input, scope) => work(ports, input, scope))
+  return {
+    planRollout: fenced(planRollout),
+    prepareStage: fenced(prepareStage),
+    runSlice: fenced(runSlice),
+    captureRound: fenced(captureRound),
+    testRound: fenced(testRound),
+    judgeRound: fenced(judgeRound),
+    endStage: fenced(endStage),
+    endRollout: fenced(endRollout),
+    gatherPullRequests: plain(gatherPullRequests),
+    linkChains: plain(linkChains),
+    readCampaign: plain(readCampaign),
+    planCampaign: plain(planCampaign),
+    listRollouts: plain(listRollouts),
+    writeSamples: plain(writeSamples),
+    restartFailedChains: plain((_, input: { mostRestarts: number }) => restartFailedChains(input)),
+  }
+}
+
+/** The activities as workflows call them. */
+export type Activities = ReturnType<typeof createActivities>

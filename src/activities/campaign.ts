@@ -1,0 +1,108 @@
+import { recordKey, rolloutId } from '../domain/identifiers.ts'
+import type { Campaign, CampaignPlan, Mining } from '../formats/campaign.ts'
+import type { Chain } from '../formats/chain.ts'
+import { InvalidInputError } from './edge.ts'
+import { readSampleLine } from './endRollout.ts'
+import type { Ports } from './ports.ts'
+
+/** What a campaign's workflow needs of what was asked. */
+export interface Asked {
+  repositories: string[]
+  mirrors: string | null
+  concurrency: number
+}
+
+/** Reads what a campaign was asked to do. */
+export async function readCampaign(ports: Ports, input: { name: string }): Promise<Asked> {
+  const asked = await campaignOf(ports, input.name)
+  return {
+    repositories: asked.targets.filter((target) => target.includes('/')),
+    mirrors: asked.settings.mirrors,
+    concurrency: asked.concurrency,
+  }
+}
+
+/** Fixes which chains a campaign's targets come to. Once for a campaign. */
+export async function planCampaign(
+  ports: Ports,
+  input: { name: string },
+): Promise<{ pullRequests: number; references: number; chains: number; stages: number; rollouts: number }> {
+  const asked = await campaignOf(ports, input.name)
+  const key = planKey(input.name)
+  let plan = await ports.store.getRecord<CampaignPlan>(key)
+  if (!plan) {
+    const made: CampaignPlan = { format: 'prchain.campaign-plan/1', chains: [], pullRequests: 0, references: 0 }
+    for (const target of asked.targets) {
+      if (!target.includes('/')) {
+        made.chains.push(target)
+        continue
+      }
+      const mined = await latestMining(ports, target)
+      made.chains.push(...mined.chains)
+      made.pullRequests += mined.pullRequests.length
+      made.references += mined.references
+    }
+    made.chains = [...new Set(made.chains)].sort()
+    plan = (await ports.store.putRecord(key, made)).value
+  }
+  let stages = 0
+  let references = 0
+  for (const id of plan.chains) {
+    const chain = await chainOf(ports, id)
+    stages += chain.stages.length
+    references += chain.links.reduce((sum, link) => sum + link.references.length, 0)
+  }
+  return {
+    // A campaign over chains by name has mined nothing: its pull requests are its stages.
+    pullRequests: plan.pullRequests || stages,
+    references: plan.references || references,
+    chains: plan.chains.length,
+    stages: stages * asked.rollouts,
+    rollouts: plan.chains.length * asked.rollouts,
+  }
+}
+
+/** A page of a campaign's rollouts, in a fixed order. */
+export async function listRollouts(
+  ports: Ports,
+  input: { name: string; from: number; count: number },
+): Promise<{ rollouts: string[] }> {
+  const asked = await campaignOf(ports, input.name)
+  const plan = (await ports.store.getRecord<CampaignPlan>(planKey(input.name)))!
+  const all = plan.chains.flatMap((chain) => Array.from({ length: asked.rollouts }, (_, n) => rolloutId(input.name, chain, n + 1)))
+  return { rollouts: all.slice(input.from, input.from + input.count) }
+}
+
+/** Writes a campaign's samples, one line each, in the order of its rollouts: a function of the store. */
+export async function writeSamples(ports: Ports, input: { name: string }): Promise<{ path: string; samples: number }> {
+  const lines: string[] = []
+  const { rollouts } = await listRollouts(ports, { name: input.name, from: 0, count: Number.MAX_SAFE_INTEGER })
+  for (const rollout of rollouts) {
+    const line = await readSampleLine(ports, rollout)
+    if (line !== null) lines.push(line)
+  }
+  return { path: await ports.writeSamplesFile(input.name, lines), samples: lines.length }
+}
+
+async function campaignOf(ports: Ports, name: string): Promise<Campaign> {
+  const asked = await ports.store.getRecord<Campaign>(recordKey.campaign(name))
+  if (!asked) throw new InvalidInputError(`campaign ${name} is not in the store of this worker`)
+  return asked
+}
+
+async function chainOf(ports: Ports, id: string): Promise<Chain> {
+  const chain = await ports.store.getRecord<Chain>(recordKey.chain(id))
+  if (!chain) throw new InvalidInputError(`chain ${id} is not in the store of this worker`)
+  return chain
+}
+
+async function latestMining(ports: Ports, repository: string): Promise<Mining> {
+  const keys = await ports.store.listRecords(recordKey.minings(repository))
+  const latest = keys.length === 0 ? null : await ports.store.getRecord<Mining>(keys.at(-1)!)
+  if (!latest) throw new InvalidInputError(`${repository} was not mined`)
+  return latest
+}
+
+function planKey(name: string): string {
+  return `campaigns/${name}/plan`
+}

@@ -1,0 +1,89 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildExampleRepository } from '../../examples/repository/build.ts'
+import { composeRecordedGitHub, composeStore, storeDir } from '../compose.ts'
+import type { Config } from '../config.ts'
+import { startEmbedded, type Embedded } from './embedded.ts'
+import { describeFunnel, followCampaign } from './follow.ts'
+import { askCampaign, recordCampaign, startCampaign } from './run.ts'
+import { findServer, openSession } from './session.ts'
+import { EXIT, InputError, type Terminal } from './terminal.ts'
+
+/**
+ * `prchain demo`: the main job, whole, on the embedded default: an example repository, a loopback GitHub, a Temporal dev
+ * server, the scripted model, a worker, and a new campaign. Ends when that has; `isKept` leaves the UI up until stopped.
+ */
+export async function demo(options: { config: Config; isKept: boolean; terminal: Terminal; signal: AbortSignal }): Promise<number> {
+  const { isKept, terminal, signal } = options
+  const given = options.config
+  const running = await findServer(given)
+  if (running) throw new InputError(`prchain runs over ${given.store} already (process ${running.pid}); stop it, or give the demo a --store of its own`)
+
+  const dir = join(storeDir(given), 'demo')
+  const example = await buildExampleRepository({ dir })
+  const environment = join(dir, 'environment.json')
+  writeFileSync(environment, JSON.stringify(example.environment))
+  const github = await composeRecordedGitHub(example.recordedDir)
+  // The demo never spends: the scripted model plays even where keys are set.
+  const config: Config = {
+    ...given,
+    openaiBaseUrl: null,
+    openaiApiKey: null,
+    githubToken: null,
+    githubApiUrl: github.url,
+    mirrors: example.mirrorsDir,
+    environment: given.environment ?? environment,
+    sandbox: given.sandbox === 'auto' ? 'process' : given.sandbox,
+    scriptedSettings: given.scriptedSettings ?? writeFlaws(dir),
+    campaign: given.campaign ?? `demo-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`,
+  }
+  terminal.say(`example repository: ${example.repository}, model: scripted (a stand-in), sandboxes: ${config.sandbox === 'process' ? 'plain processes, which do not isolate' : 'Docker'}`)
+  let embedded: Embedded | null = null
+  try {
+    embedded = await startEmbedded({
+      config,
+      workerEnv: { GITHUB_API_URL: github.url, GITHUB_TOKEN: '', OPENAI_BASE_URL: '', OPENAI_API_KEY: '' },
+      onLine: (line) => terminal.say(line),
+    })
+    terminal.say(`Temporal UI: ${embedded.uiUrl}`)
+    return await play(embedded)
+  } finally {
+    await embedded?.stop()
+    await github.close()
+  }
+
+  async function play({ uiUrl }: Embedded): Promise<number> {
+    const asked = await askCampaign({ config, targets: [example.repository], terminal })
+    const session = await openSession({ ...config, temporalAddress: null })
+    try {
+      await recordCampaign(composeStore(config), asked)
+      await startCampaign({ session, config, asked })
+      terminal.say(`campaign: ${asked.name}`)
+      const followed = await followCampaign({ client: session.client, name: asked.name, terminal, signal })
+      if (followed.status !== 'completed') {
+        const reason = followed.status === 'detached' ? 'stopped' : followed.status === 'failed' ? followed.reason : followed.state.parked[0]!.reason
+        terminal.say(`${followed.status}: ${reason}`)
+        terminal.emit({ format: 'prchain.demo/1', status: 'failed', reason, samplesPath: null, temporalUi: uiUrl })
+        return followed.status === 'detached' ? EXIT.detached : EXIT.failed
+      }
+      const { funnel, samplesPath } = followed.state
+      terminal.say(describeFunnel(funnel))
+      terminal.say(`samples: ${samplesPath}`)
+      if (isKept && !signal.aborted) {
+        terminal.say(`the Temporal UI stays up at ${uiUrl}; Ctrl-C stops it all`)
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+      }
+      terminal.emit({ format: 'prchain.demo/1', status: 'completed', funnel, samplesPath, temporalUi: uiUrl })
+      return EXIT.ended
+    } finally {
+      await session.close()
+    }
+  }
+}
+
+/** The demo shows a refinement: the agent's first round leaves something out, and its second follows the feedback. */
+function writeFlaws(dir: string): string {
+  const path = join(dir, 'scripted.json')
+  writeFileSync(path, JSON.stringify({ defaults: { flaws: ['missing-hunk'], repair: 'on-feedback' } }))
+  return path
+}

@@ -1,0 +1,163 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Client, Connection } from '@temporalio/client'
+import { findTemporal } from '../../temporal/binary.ts'
+import { startDevServer, type DevServer } from '../../temporal/devServer.ts'
+import { ensureResumeSchedule } from '../../temporal/schedules.ts'
+import { removeServerFile, serverFilePath, writeServerFile } from '../../temporal/serverFile.ts'
+import { composeScriptedModel, hasRealModel, storeDir } from '../compose.ts'
+import type { Config } from '../config.ts'
+import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
+
+const STOP_WAIT_MS = 15_000
+const QUICK_DEATH_MS = 2_000
+
+/** A Temporal dev server, the scripted model where no real one is named, the schedule, and a worker: one process tree. */
+export interface Embedded {
+  address: string
+  uiUrl: string
+  scriptedUrl: string | null
+  /** Process ids, for those who watch or test: they change when a process had to be started again. */
+  processes(): { temporal: number; worker: number | null }
+  /** Stops the worker, which hands over first, then the rest. Idempotent. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts all that prchain needs on one machine. A worker or server that dies is started again on the same database and
+ * ports; all of it ends with this process, however this one ends.
+ */
+export async function startEmbedded(options: {
+  config: Config
+  /** Settings of the worker that differ from this process's environment, by variable. */
+  workerEnv: Record<string, string>
+  onLine: (line: string) => void
+}): Promise<Embedded> {
+  const { config, workerEnv, onLine } = options
+  const dir = storeDir(config)
+  mkdirSync(join(dir, 'logs'), { recursive: true })
+  const temporal = await findTemporal({
+    configured: config.temporalCli,
+    path: process.env['PATH'] ?? '',
+    cacheDir: cacheDir(),
+    onProgress: onLine,
+    allowInstall: true,
+  })
+
+  let isStopping = false
+  let server: DevServer = await startServer()
+  const scripted = hasRealModel(config) ? null : await composeScriptedModel(config)
+  await prepareSchedule(server.address)
+  let worker: ChildProcess | null = startWorker()
+  const path = serverFilePath(dir)
+  await writeServerFile(path, {
+    format: 'prchain.server/1',
+    temporal: { address: server.address, namespace: config.temporalNamespace, uiUrl: server.uiUrl },
+    scriptedModelUrl: scripted?.baseUrl ?? null,
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+  })
+  let stopping: Promise<void> | null = null
+
+  return {
+    address: server.address,
+    uiUrl: server.uiUrl,
+    scriptedUrl: scripted?.baseUrl ?? null,
+    processes: () => ({ temporal: server.pid, worker: worker?.pid ?? null }),
+    stop: () => (stopping ??= stopAll()),
+  }
+
+  function startServer(ports?: { port: number; uiPort: number }): Promise<DevServer> {
+    return startDevServer({
+      binary: temporal.path,
+      dbFile: join(dir, 'temporal.db'),
+      logFile: join(dir, 'logs', 'temporal.log'),
+      namespace: config.temporalNamespace,
+      port: ports?.port ?? config.temporalPort ?? undefined,
+      uiPort: ports?.uiPort ?? config.temporalUiPort ?? undefined,
+      onExit: () => void restartServer(),
+    })
+  }
+
+  async function restartServer(): Promise<void> {
+    if (isStopping) return
+    onLine('the Temporal server ended by itself; starting it again on the same database')
+    const ports = { port: portOf(`http://${server.address}`), uiPort: portOf(server.uiUrl) }
+    try {
+      const next = await startServer(ports)
+      if (isStopping) return await next.stop()
+      server = next
+    } catch (error) {
+      onLine(`the Temporal server does not come back: ${(error as Error).message}`)
+    }
+  }
+
+  function startWorker(): ChildProcess {
+    const log = openSync(join(dir, 'logs', 'worker.log'), 'a')
+    const startedMs = Date.now()
+    const child = spawn(process.execPath, [fileURLToPath(new URL('../worker.ts', import.meta.url))], {
+      env: {
+        ...process.env,
+        ...workerEnv,
+        PRCHAIN_STORE: dir,
+        TEMPORAL_ADDRESS: server.address,
+        ...(scripted ? { PRCHAIN_SCRIPTED_URL: scripted.baseUrl } : {}),
+      },
+      stdio: ['ignore', log, log, 'ipc'],
+      // A group of its own: a Ctrl-C in the terminal reaches this process alone, which stops the worker in order.
+      detached: true,
+    })
+    closeSync(log)
+    child.once('exit', (code, signal) => {
+      if (isStopping) return
+      onLine(`the worker ended by itself (${signal ?? `code ${code}`}); starting it again; its log is ${join(dir, 'logs', 'worker.log')}`)
+      const delayMs = Date.now() - startedMs < QUICK_DEATH_MS ? QUICK_DEATH_MS : 0
+      worker = null
+      setTimeout(() => {
+        if (!isStopping) worker = startWorker()
+      }, delayMs)
+    })
+    return child
+  }
+
+  async function stopAll(): Promise<void> {
+    isStopping = true
+    if (worker && worker.exitCode === null && worker.signalCode === null) {
+      const gone = once(worker, 'exit')
+      worker.kill('SIGTERM')
+      const late = setTimeout(() => worker?.kill('SIGKILL'), STOP_WAIT_MS)
+      await gone
+      clearTimeout(late)
+    }
+    await server.stop()
+    await scripted?.close()
+    await removeServerFile(path)
+  }
+
+  async function prepareSchedule(address: string): Promise<void> {
+    const connection = await Connection.connect({ address })
+    try {
+      await ensureResumeSchedule(new Client({ connection, namespace: config.temporalNamespace }), {
+        scheduleId: RESUME_SCHEDULE,
+        workflowType: 'resumeFailedChains',
+        taskQueue: TASK_QUEUE,
+        everyMs: config.resumeEveryMs,
+        args: [],
+      })
+    } finally {
+      await connection.close()
+    }
+  }
+}
+
+/** Where installed programs are kept between stores. */
+export function cacheDir(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '.', '.cache'), 'prchain')
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port)
+}

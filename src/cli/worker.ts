@@ -1,0 +1,16 @@
+import type { Config } from '../config.ts'
+import { runWorker } from '../worker.ts'
+import { openSession } from './session.ts'
+import { EXIT, type Terminal } from './terminal.ts'
+
+/** `prchain worker`: one worker, for more machines or processes, until it is stopped. */
+export async function worker(options: { config: Config; terminal: Terminal }): Promise<number> {
+  const { config, terminal } = options
+  const session = await openSession(config)
+  const { address, scriptedUrl } = session
+  await session.close()
+  terminal.say(`worker for the Temporal server at ${address}; Ctrl-C hands over and stops it`)
+  terminal.emit({ format: 'prchain.worker/1', status: 'running', address })
+  await runWorker({ config, address, scriptedUrl })
+  return EXIT.ended
+}

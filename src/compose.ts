@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { mkdir, open, rename } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { prettifyError, ZodError } from 'zod'
+import { resolveChain, storeChain } from './activities/chainRecord.ts'
+import type { Ports } from './activities/ports.ts'
+import { ConfigError, type Config } from './config.ts'
+import { createRedact } from './domain/redaction.ts'
+import type { Chain, ChainImport } from './formats/chain.ts'
+import type { PullRequest } from './formats/pullRequest.ts'
+import { createGitHost } from './git/host.ts'
+import { resolveStage } from './git/reference.ts'
+import type { GitHost } from './git/port.ts'
+import { createGitHub } from './github/octokit.ts'
+import { startRecordedGitHub } from './github/recorded.ts'
+import type { GitHub } from './github/port.ts'
+import { createOpenAiModel } from './model/openai.ts'
+import type { ChatModel } from './model/port.ts'
+import { loadPrompts } from './prompts/prompts.ts'
+import { createComplete } from './record/complete.ts'
+import { createExec } from './record/exec.ts'
+import { createDockerProvider } from './sandbox/docker.ts'
+import type { SandboxProvider } from './sandbox/port.ts'
+import { createProcessProvider } from './sandbox/process.ts'
+import { startScriptedModel } from './scripted/server.ts'
+import { scriptedSettings, type ScriptedSettings } from './scripted/settings.ts'
+import { createFileStore } from './store/files.ts'
+import type { Store } from './store/port.ts'
+
+const LONGEST_RETRY_WAIT_MS = 60_000
+const FILE_LIMIT_BYTES = 10 * 1024 * 1024
+
+/** Whether the settings name a real model endpoint; without one the scripted model plays. */
+export function hasRealModel(config: Config): boolean {
+  return config.openaiBaseUrl !== null || config.openaiApiKey !== null
+}
+
+/** The folder of the store, absolute. */
+export function storeDir(config: Config): string {
+  return resolve(config.store)
+}
+
+/** The artifact store of the settings. */
+export function composeStore(config: Config): Store {
+  return createFileStore({ dir: storeDir(config) })
+}
+
+/** Git repositories: mirrors where given, else clones in the store's cache. */
+export function composeGit(config: Config): GitHost {
+  return createGitHost({
+    cacheDir: join(storeDir(config), 'cache'),
+    cloneUrl: (repository) => `${config.githubServerUrl.replace(/\/$/, '')}/${repository}.git`,
+  })
+}
+
+/** GitHub's API. */
+export function composeGitHub(config: Config): GitHub {
+  return createGitHub({ apiUrl: config.githubApiUrl, token: config.githubToken })
+}
+
+/** A sandbox provider by kind. */
+export function composeSandboxes(config: Config): (kind: 'docker' | 'process') => SandboxProvider {
+  const made: Partial<Record<'docker' | 'process', SandboxProvider>> = {}
+  return (kind) =>
+    (made[kind] ??=
+      kind === 'docker'
+        ? createDockerProvider({
+            socketPath: config.dockerHost ?? undefined,
+            memoryBytes: config.sandboxMemoryMb * 1024 * 1024,
+            cpus: config.sandboxCpus,
+            pids: config.sandboxPids,
+          })
+        : createProcessProvider({ dir: join(storeDir(config), 'sandboxes'), path: process.env['PATH'] ?? '' }))
+}
+
+/** The chat model: a real endpoint where the settings name one, else the scripted model at `scriptedUrl`. */
+function composeModel(config: Config, scriptedUrl: string | null): ChatModel {
+  const common = { timeoutMs: config.modelTimeoutMs, isStreaming: config.modelStream }
+  if (hasRealModel(config)) {
+    const baseUrl = config.openaiBaseUrl ?? 'https://api.openai.com/v1'
+    return createOpenAiModel({ ...common, baseUrl, apiKey: config.openaiApiKey ?? 'none', isScripted: false })
+  }
+  if (scriptedUrl === null) {
+    throw new Error('no model: set OPENAI_BASE_URL and OPENAI_API_KEY, or run the worker under `prchain up`, which has the scripted model')
+  }
+  return createOpenAiModel({ ...common, baseUrl: scriptedUrl, apiKey: 'scripted', isScripted: true })
+}
+
+/** Everything that activities reach, from settings. `isDraining` turns true when the worker is asked to stop. */
+export async function composePorts(options: { config: Config; scriptedUrl: string | null; isDraining: () => boolean }): Promise<Ports> {
+  const { config, scriptedUrl, isDraining } = options
+  const store = composeStore(config)
+  const redact = createRedact([config.openaiApiKey, config.githubToken])
+  const model = composeModel(config, scriptedUrl)
+  const retry = { tries: config.modelTries, firstWaitMs: config.modelRetryMs, longestWaitMs: LONGEST_RETRY_WAIT_MS }
+  const wait = async (ms: number, signal: AbortSignal) => void (await sleep(ms, undefined, { signal }))
+  return {
+    store,
+    instance: await instanceOf(store),
+    model,
+    git: composeGit(config),
+    github: composeGitHub(config),
+    sandboxes: composeSandboxes(config),
+    prompts: loadPrompts(),
+    redact,
+    complete: createComplete({ store, model, redact, retry, wait }),
+    exec: createExec({ store, redact }),
+    writeSamplesFile: (campaign, lines) => writeLines(join(storeDir(config), 'samples'), `${campaign}.jsonl`, lines),
+    holder: `${hostname()}/${process.pid}`,
+    isDraining,
+    limits: { sliceSteps: config.sliceSteps, sliceMs: config.sliceMs, fileBytes: FILE_LIMIT_BYTES },
+  }
+}
+
+async function instanceOf(store: Store): Promise<string> {
+  const { value } = await store.putRecord('store', { format: 'prchain.store/1', instance: randomBytes(6).toString('hex') })
+  return value.instance
+}
+
+/** Lines into a file that is never seen in part: written aside, synced, renamed. */
+async function writeLines(dir: string, name: string, lines: readonly string[]): Promise<string> {
+  await mkdir(dir, { recursive: true })
+  const path = join(dir, name)
+  const aside = `${path}.${process.pid}.aside`
+  const file = await open(aside, 'w')
+  try {
+    for (const line of lines) await file.write(`${line}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(aside, path)
+  return path
+}
+
+/** Starts the scripted model over loopback: writer, agent and judge of the embedded default. */
+export async function composeScriptedModel(config: Config): Promise<{ baseUrl: string; close(): Promise<void> }> {
+  return startScriptedModel({ store: composeStore(config), seed: config.seed, settings: readScriptedSettings(config) })
+}
+
+function readScriptedSettings(config: Config): ScriptedSettings {
+  if (config.scriptedSettings === null) return scriptedSettings.parse({})
+  const path = config.scriptedSettings
+  try {
+    return scriptedSettings.parse(JSON.parse(readFileSync(path, 'utf8')))
+  } catch (cause) {
+    const what = cause instanceof ZodError ? prettifyError(cause) : (cause as Error).message
+    throw new ConfigError(`${path} (scriptedSettings) is not a settings file of the scripted model: ${what}`, { cause })
+  }
+}
+
+/** Starts a loopback GitHub that serves recorded JSON, for the demo and for tests. */
+export function composeRecordedGitHub(dir: string): Promise<{ url: string; close(): Promise<void> }> {
+  return startRecordedGitHub({ dir })
+}
+
+/** Chains given by hand: joined with GitHub's evidence and git's commits, and stored. */
+export function composeChains(config: Config): {
+  resolveChain: (given: ChainImport) => Promise<Chain>
+  storeChain: (chain: Chain) => Promise<{ isNew: boolean; isSame: boolean }>
+} {
+  const store = composeStore(config)
+  const git = composeGit(config)
+  const github = composeGitHub(config)
+  return {
+    storeChain: (chain) => storeChain(store, chain),
+    async resolveChain({ repo, prs, id }) {
+      const repository = await git.open(repo, config.mirrors)
+      const pulls: PullRequest[] = []
+      for (const number of prs) pulls.push(await github.fetchPullRequest(repo, number))
+      return resolveChain({ store, resolveStage }, { repository, pulls, id: id ?? null, source: 'imported', shape: 'given', links: [] })
+    },
+  }
+}

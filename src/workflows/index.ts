@@ -1,0 +1,4 @@
+export { campaign } from './campaign.ts'
+export { mineRepository } from './mineRepository.ts'
+export { prChain } from './prChain.ts'
+export { resumeFailedChains } from './resumeFailedChains.ts'

@@ -1,0 +1,238 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+  type ActivityOptions,
+} from '@temporalio/workflow'
+import type { Activities } from '../activities/activities.ts'
+import { splitRollout, workflowId } from '../domain/identifiers.ts'
+import type { Ending } from '../formats/rollout.ts'
+import { renderChain } from './chainView.ts'
+import {
+  newsSignal,
+  resumeSignal,
+  resumeUpdate,
+  searchAttribute,
+  stateQuery,
+  type ChainNews,
+  type ChainState,
+  type PrChainInput,
+  type ResumeRequest,
+} from './messages.ts'
+import { HEARTBEATING, PARK_LADDER, SLICE } from './retry.ts'
+
+/** Failure types that wait for the missing thing to come back, instead of failing the chain. */
+const PARKING = new Set(['ModelUnavailable', 'ModelRefused', 'ReplyUnreadable', 'InfrastructureUnavailable'])
+
+/**
+ * One rollout of one chain: plan, then for each stage prepare, rounds of slices with capture, tests and verdict, and
+ * at the end the sample. Infrastructure that stays away parks it; a failure that nothing here can mend fails it, and
+ * `resumeFailedChains` starts it again from the last accepted stage.
+ */
+export async function prChain(input: PrChainInput): Promise<{ ending: Ending; stagesAccepted: number; rounds: number; hasSample: boolean }> {
+  const { rollout, restarts } = input
+  const { campaign } = splitRollout(rollout)
+  const state: ChainState = {
+    rollout,
+    status: 'planning',
+    stage: 0,
+    round: 0,
+    doing: 'writing overview and queries',
+    stages: [],
+    steps: 0,
+    attention: null,
+    restarts,
+  }
+  let place = 0
+  let isResumed = false
+  let parkings = 0
+
+  setHandler(stateQuery, () => state)
+  setHandler(
+    resumeUpdate,
+    (_request: ResumeRequest) => {
+      isResumed = true
+      return `${rollout} goes on: ${state.doing}`
+    },
+    {
+      validator: (_request: ResumeRequest) => {
+        if (!state.attention) throw ApplicationFailure.nonRetryable(`${rollout} is not waiting: it is ${state.status}`)
+      },
+    },
+  )
+  setHandler(resumeSignal, () => {
+    if (state.attention) isResumed = true
+  })
+
+  try {
+    return await play()
+  } catch (error) {
+    if (isCancellation(error)) return await CancellationScope.nonCancellable(() => end('cancelled', 'cancelled by request'))
+    const reason = reasonOf(error)
+    show({ status: 'failed', doing: reason })
+    upsertSearchAttributes([{ key: searchAttribute.chainStatus, value: 'failed' }])
+    await tell({ kind: 'ended', rollout, ending: 'failed', reason, stagesAccepted: 0, rounds: 0, hasSample: false, restarts })
+    throw ApplicationFailure.create({ type: typeOf(error), message: reason, nonRetryable: true })
+  }
+
+  async function play() {
+    const plan = await step('plan: overview and queries', HEARTBEATING, (acts, at) => acts.planRollout({ ...at }))
+    state.stages = plan.stages.map(({ number, title }, index) => {
+      const done = plan.accepted[index]
+      return { number, title, status: done ? 'accepted' : 'waiting', rounds: done?.rounds ?? 0, score: done?.score ?? null }
+    })
+    show({ status: 'running', doing: plan.isScripted ? 'with the scripted model, a stand-in' : 'under way' })
+    upsertSearchAttributes([
+      { key: searchAttribute.repository, value: plan.repository },
+      { key: searchAttribute.chain, value: plan.chain },
+      { key: searchAttribute.scaffold, value: plan.scaffold },
+      { key: searchAttribute.chainStatus, value: 'running' },
+    ])
+
+    for (let stage = plan.accepted.length; stage < plan.stages.length; stage++) {
+      const outcome = await playStage(stage, plan.refinements)
+      if (outcome.status === 'accepted') continue
+      if (outcome.status !== 'rejected') return end(stage > 0 && outcome.status === 'environment-invalid' ? 'partial' : outcome.status, outcome.reason)
+      return end(stage > 0 ? 'partial' : 'rejected', outcome.reason)
+    }
+    return end('accepted', '')
+  }
+
+  async function playStage(stage: number, refinements: number) {
+    const own = state.stages[stage]!
+    const title = `stage ${stage + 1}/${state.stages.length} #${own.number}`
+    own.status = 'running'
+    show({ stage, round: 0, doing: `${title}: preparing` })
+    upsertSearchAttributes([
+      { key: searchAttribute.stage, value: stage + 1 },
+      { key: searchAttribute.round, value: 0 },
+    ])
+    const prepared = await step(`${title}: prepare`, HEARTBEATING, (acts, at) => acts.prepareStage({ ...at, stage }))
+    if (prepared.status !== 'ready') return { status: prepared.status, reason: prepared.reason }
+
+    for (let round = 0; ; round++) {
+      const name = `${title}, round ${round}`
+      show({ stage, round, doing: `${name}: the agent works` })
+      if (round > 0) upsertSearchAttributes([{ key: searchAttribute.round, value: round }])
+      const ending = await playRound(stage, round, name)
+      const captured = await step(`${name}: capture`, HEARTBEATING, (acts, at) => acts.captureRound({ ...at, stage, round, ending }))
+      show({ doing: `${name}: tests and verdict on ${captured.files} file(s)` })
+      const tests = prepared.hasEnvironment
+        ? await step(`${name}: tests`, HEARTBEATING, (acts, at) => acts.testRound({ ...at, stage, round }))
+        : null
+      const verdict = await step(`${name}: verdict`, HEARTBEATING, (acts, at) => acts.judgeRound({ ...at, stage, round }))
+      own.rounds = round + 1
+      own.score = verdict.score
+      if (verdict.score !== null) upsertSearchAttributes([{ key: searchAttribute.score, value: verdict.score }])
+      if (!verdict.isAccepted && round < refinements) continue
+
+      own.status = verdict.isAccepted ? 'accepted' : 'rejected'
+      await step(`${title}: ${own.status} after ${round + 1} round(s)`, HEARTBEATING, (acts, at) =>
+        acts.endStage({ ...at, stage, rounds: round + 1 }),
+      )
+      await tell({ kind: 'stage', rollout, stage, number: own.number, isAccepted: verdict.isAccepted, rounds: own.rounds, score: own.score })
+      if (verdict.isAccepted) return { status: 'accepted' as const }
+      const failing = tests ? `, ${tests.stillFailing} test(s) still fail and ${tests.broken} broke` : ''
+      return {
+        status: 'rejected' as const,
+        reason: `stage ${stage + 1} (#${own.number}) was refused in ${round + 1} round(s); last score ${verdict.score ?? 'none'}${failing}`,
+      }
+    }
+  }
+
+  /** Runs slices until the round is over. */
+  async function playRound(stage: number, round: number, name: string) {
+    for (;;) {
+      const steps = state.steps
+      const slice = await step(`${name}: agent, from step ${steps + 1}`, SLICE, (acts, at) => acts.runSlice({ ...at, stage, round }))
+      state.steps = slice.status === 'paused' ? slice.steps : 0
+      if (slice.status === 'ended') return slice.ending
+      show({ doing: `${name}: the agent works, ${slice.steps} steps done` })
+    }
+  }
+
+  async function end(ending: Ending, reason: string) {
+    const ended = await step(`end: ${ending}`, HEARTBEATING, (acts, at) => acts.endRollout({ ...at, ending, reason }))
+    show({ status: ending, doing: reason || 'every stage accepted' })
+    upsertSearchAttributes([
+      { key: searchAttribute.chainStatus, value: ending },
+      { key: searchAttribute.needsAttention, value: false },
+    ])
+    const { stagesAccepted, rounds, hasSample } = ended
+    await tell({ kind: 'ended', rollout, ending, reason, stagesAccepted, rounds, hasSample, restarts })
+    return { ending, stagesAccepted, rounds, hasSample }
+  }
+
+  /** Runs one activity, named for people, and parks the chain for as long as what it needs stays away. */
+  async function step<T>(
+    summary: string,
+    options: ActivityOptions,
+    call: (acts: Activities, at: { rollout: string; order: [number, number] }) => Promise<T>,
+  ): Promise<T> {
+    const acts = proxyActivities<Activities>({ ...options, summary })
+    for (;;) {
+      try {
+        const result = await call(acts, { rollout, order: [restarts, place++] })
+        parkings = 0
+        return result
+      } catch (error) {
+        if (!PARKING.has(typeOf(error))) throw error
+        await park(reasonOf(error))
+      }
+    }
+  }
+
+  async function park(reason: string): Promise<void> {
+    const before = state.status
+    const since = new Date().toISOString()
+    isResumed = false
+    const command = `prchain resume ${workflowInfo().workflowId}`
+    show({ status: 'needs-attention', attention: { reason, since, command } })
+    upsertSearchAttributes([
+      { key: searchAttribute.chainStatus, value: 'needs-attention' },
+      { key: searchAttribute.needsAttention, value: true },
+    ])
+    await tell({ kind: 'parked', rollout, reason })
+    const wait = PARK_LADDER[Math.min(parkings++, PARK_LADDER.length - 1)]!
+    await condition(() => isResumed, wait)
+    show({ status: before, attention: null })
+    upsertSearchAttributes([
+      { key: searchAttribute.chainStatus, value: before },
+      { key: searchAttribute.needsAttention, value: false },
+    ])
+    await tell({ kind: 'resumed', rollout })
+  }
+
+  function show(changes: Partial<ChainState>): void {
+    Object.assign(state, changes)
+    setCurrentDetails(renderChain(state))
+  }
+
+  /** A campaign that has ended, or never was, is no reason to fail its chain. */
+  async function tell(news: ChainNews): Promise<void> {
+    try {
+      await getExternalWorkflowHandle(workflowId.campaign(campaign)).signal(newsSignal, news)
+    } catch (error) {
+      if (isCancellation(error)) throw error
+    }
+  }
+}
+
+function typeOf(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? error.cause : error
+  return cause instanceof ApplicationFailure ? (cause.type ?? 'Unexpected') : 'Unexpected'
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? error.cause : error
+  return (cause instanceof Error ? cause.message : String(error)).slice(0, 2_000)
+}
+

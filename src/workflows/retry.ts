@@ -1,0 +1,16 @@
+import type { ActivityOptions } from '@temporalio/workflow'
+
+/** Killed workers and passing faults are retried without end; what an activity knows no retry can help is non-retryable. */
+const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5s' } as const
+
+/** Activities that heartbeat: a killed worker is noticed after 10 s. */
+export const HEARTBEATING: ActivityOptions = { startToCloseTimeout: '6h', heartbeatTimeout: '10s', retry }
+
+/** A slice of a round: bounded by its own limits long before this. */
+export const SLICE: ActivityOptions = { startToCloseTimeout: '45m', heartbeatTimeout: '10s', retry }
+
+/** Short look-ups. */
+export const BRIEF: ActivityOptions = { startToCloseTimeout: '2m', heartbeatTimeout: '10s', retry }
+
+/** How long a parked chain waits before it tries again by itself: the last is repeated. */
+export const PARK_LADDER = ['15s', '1m', '5m', '15m', '1h'] as const
