@@ -103,6 +103,7 @@ export async function composePorts(options: { config: Config; scriptedUrl: strin
     model,
     git: composeGit(config),
     github: composeGitHub(config),
+    resolveStage,
     sandboxes: composeSandboxes(config),
     prompts: loadPrompts(),
     redact,

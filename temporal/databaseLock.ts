@@ -26,8 +26,8 @@ export interface DatabaseLock {
 }
 
 /**
- * Takes the lock file `<dbFile>.lock`. A Temporal dev server does not lock its SQLite file: two on one file both start,
- * and each spoils what the other does. The lock of a server that has died is taken over; that of one which is ending,
+ * Takes the lock file `<dbFile>.lock`. A Temporal dev server does not lock its SQLite file: two on one file both start
+ * and both write to it. The lock of a server that has died is taken over; that of one which is ending,
  * since its owner has died, is waited for, up to `waitMs`.
  *
  * Throws {@link DatabaseInUse} when a running server holds it.
@@ -47,7 +47,9 @@ export async function takeDatabaseLock(dbFile: string, waitMs = 5_000): Promise<
     }
     const isStaying = isRunning(held.owner) && (!held.server || (await acceptsConnections(held.server.address)))
     if (isStaying || Date.now() > deadline) {
-      const who = held.server ? `${held.server.pid}, a server at ${held.server.address}` : `${held.owner}, which starts one`
+      const who = held.server
+        ? `${held.server.pid}, a server at ${held.server.address}`
+        : `${held.owner}, which starts one`
       throw new DatabaseInUse(
         `the Temporal database ${dbFile} is in use by process ${who}; use that server, stop it, or, if the process is ` +
           `something else by now, delete ${lockFile}`,

@@ -5,7 +5,7 @@ import { Connection } from '@temporalio/client'
 import { acceptsConnections, findFreePorts, isPortFree, LOOPBACK } from './address.ts'
 import { takeDatabaseLock, type DatabaseLock } from './databaseLock.ts'
 import { startGuarded, type Exit, type GuardedProcess } from './guardedProcess.ts'
-import { raiseRetention, registerSearchAttributes } from './namespace.ts'
+import { raiseRetention, registerSearchAttributes, SearchAttributeConflict } from './namespace.ts'
 import { COMMAND_LINE_TYPE, SEARCH_ATTRIBUTES } from './searchAttributes.ts'
 
 /**
@@ -19,6 +19,7 @@ export const DYNAMIC_CONFIG = {
 } as const
 
 const BIND_TRIES = 5
+const CALL_TIMEOUT_MS = 5_000
 
 /** What to start a dev server with. */
 export interface DevServerOptions {
@@ -109,10 +110,10 @@ async function tryStart(options: DevServerOptions, lock: DatabaseLock): Promise<
       return { status: 'port-taken', error: new DevServerError(`the Temporal dev server found no port: ${log}`) }
     }
     const what = hasEnded ? `ended with code ${code} while starting` : `is not usable at ${address}: ${String(cause)}`
-    if (cause instanceof Error && cause.name === 'SearchAttributeConflict') return { status: 'failed', error: cause }
+    if (cause instanceof SearchAttributeConflict) return { status: 'failed', error: cause }
     const error = new DevServerError(
       `the Temporal dev server (${options.binary}, database ${options.dbFile}) ${what}; its log ${logFile} says: ` +
-        `${log || 'nothing'}`,
+        (log || 'nothing'),
       { cause },
     )
     return { status: 'failed', error }
@@ -123,13 +124,13 @@ async function tryStart(options: DevServerOptions, lock: DatabaseLock): Promise<
 function commandLine(options: DevServerOptions, address: string, uiPort: number): string[] {
   const { binary, dbFile, namespace } = options
   const [ip, port] = address.split(':') as [string, string]
-  return [
-    ...[binary, 'server', 'start-dev', '--db-filename', dbFile, '--log-level', 'warn'],
-    ...['--ip', ip, '--port', port, '--ui-port', String(uiPort)],
-    ...(namespace === undefined ? [] : ['--namespace', namespace]),
-    ...SEARCH_ATTRIBUTES.flatMap(({ name, type }) => ['--search-attribute', `${name}=${COMMAND_LINE_TYPE[type]}`]),
-    ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
-  ]
+  const searchAttributes = SEARCH_ATTRIBUTES.map(
+    ({ name, type }) => `--search-attribute=${name}=${COMMAND_LINE_TYPE[type]}`,
+  )
+  const settings = Object.entries(DYNAMIC_CONFIG).map(([key, value]) => `--dynamic-config-value=${key}=${value}`)
+  const where = [`--ip=${ip}`, `--port=${port}`, `--ui-port=${uiPort}`, `--db-filename=${dbFile}`]
+  const names = namespace === undefined ? [] : [`--namespace=${namespace}`]
+  return [binary, 'server', 'start-dev', '--log-level=warn', ...where, ...names, ...searchAttributes, ...settings]
 }
 
 async function prepareNamespace(options: {
@@ -142,23 +143,37 @@ async function prepareNamespace(options: {
   const deadline = Date.now() + timeoutMs
   // A client that finds the port closed waits a second before it tries again; the port itself can be asked more often.
   while (!(await acceptsConnections(address))) await waitABit(deadline, ended, 'its port is closed')
-  const connection = await Connection.connect({ address, connectTimeout: Math.max(1, deadline - Date.now()) })
+  const connection = await connectTo({ address, namespace, deadline, ended })
   try {
-    for (;;) {
-      try {
-        const lookup = () => connection.workflowService.describeNamespace({ namespace })
-        await connection.withDeadline(Date.now() + 5_000, lookup)
-        break
-      } catch (error) {
-        await waitABit(deadline, ended, String(error))
-      }
-    }
     await connection.withDeadline(deadline, async () => {
       await registerSearchAttributes(connection, namespace)
       await raiseRetention(connection, namespace)
     })
   } finally {
     await connection.close()
+  }
+}
+
+/** A connection to a server whose namespace answers. */
+async function connectTo(options: {
+  address: string
+  namespace: string
+  deadline: number
+  ended: AbortSignal
+}): Promise<Connection> {
+  const { address, namespace, deadline, ended } = options
+  for (;;) {
+    let connection: Connection | null = null
+    try {
+      const opened = await Connection.connect({ address, connectTimeout: CALL_TIMEOUT_MS })
+      connection = opened
+      const describe = () => opened.workflowService.describeNamespace({ namespace })
+      await opened.withDeadline(Date.now() + CALL_TIMEOUT_MS, describe)
+      return opened
+    } catch (error) {
+      await connection?.close()
+      await waitABit(deadline, ended, String(error))
+    }
   }
 }
 
@@ -169,7 +184,12 @@ async function waitABit(deadline: number, ended: AbortSignal, state: string): Pr
 
 function handle(
   server: GuardedProcess,
-  options: { address: string; uiPort: number; lock: DatabaseLock; onExit: DevServerOptions['onExit'] },
+  options: {
+    address: string
+    uiPort: number
+    lock: DatabaseLock
+    onExit: DevServerOptions['onExit']
+  },
 ): DevServer {
   let isStopping = false
   const cleared = server.exited.then(async (exit) => {

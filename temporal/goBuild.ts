@@ -18,8 +18,11 @@ export async function buildTemporal(options: {
 }): Promise<string> {
   const { go, version, folder, onProgress } = options
   // env adds to the environment as it is, so that a proxy or a toolchain that the user has set for Go counts.
-  const command = [`GOBIN=${folder}`, 'CGO_ENABLED=0', go, 'install', '-v']
-  const child = spawn('env', [...command, `github.com/temporalio/cli/cmd/temporal@v${version}`], {
+  const environment = [`GOBIN=${folder}`, 'CGO_ENABLED=0']
+  // Without -X it would call itself 0.0.0-DEV; -s and -w leave out what only a debugger needs.
+  const flags = ['-v', `-ldflags=-s -w -X github.com/temporalio/cli/temporalcli.Version=${version}`]
+  const module = `github.com/temporalio/cli/cmd/temporal@v${version}`
+  const child = spawn('env', [...environment, go, 'install', ...flags, module], {
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: BUILD_TIMEOUT_MS,
   })

@@ -19,28 +19,32 @@ export class SearchAttributeConflict extends Error {
  * Registers prchain's search attributes with a namespace of any server, and returns the names that were not there
  * before. Idempotent, also when several processes do it at once.
  *
- * Throws {@link SearchAttributeConflict}, with nothing registered, when one exists with another type.
+ * Throws {@link SearchAttributeConflict}, with nothing registered, when one exists with another type; another error,
+ * which says what an operator can do, when the server does not let them be listed or registered.
  */
 export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<string[]> {
-  const missing = await listMissing(connection, namespace)
-  if (missing.length === 0) return []
-  const searchAttributes = Object.fromEntries(
-    missing.map(({ name, type }) => [name, INDEXED_VALUE_TYPES.indexOf(COMMAND_LINE_TYPE[type])]),
-  )
   try {
-    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes })
+    const missing = await listMissing(connection, namespace)
+    if (missing.length === 0) return []
+    const searchAttributes = Object.fromEntries(
+      missing.map(({ name, type }) => [name, INDEXED_VALUE_TYPES.indexOf(COMMAND_LINE_TYPE[type])]),
+    )
+    try {
+      await connection.operatorService.addSearchAttributes({ namespace, searchAttributes })
+    } catch (error) {
+      // Another process may have been quicker: what counts is that all are there now.
+      if ((await listMissing(connection, namespace)).length > 0) throw error
+      return []
+    }
+    return missing.map(({ name }) => name)
   } catch (cause) {
-    // Another process may have been quicker: what counts is that all are there now.
-    const stillMissing = await listMissing(connection, namespace)
-    if (stillMissing.length === 0) return []
-    const names = stillMissing.map(({ name }) => name).join(', ')
+    if (cause instanceof SearchAttributeConflict) throw cause
     throw new Error(
-      `cannot register the search attributes ${names} with namespace ${namespace}: ${String(cause)}; ` +
-        'register them as an operator with temporal operator search-attribute create, and start again',
+      `cannot register prchain's search attributes with namespace ${namespace}: ${String(cause)}; ` +
+        'let an operator do it (docs/temporal.md lists them), and start again',
       { cause },
     )
   }
-  return missing.map(({ name }) => name)
 }
 
 async function listMissing(connection: Connection, namespace: string) {
@@ -48,7 +52,7 @@ async function listMissing(connection: Connection, namespace: string) {
   return SEARCH_ATTRIBUTES.filter(({ name, type }) => {
     const found = customAttributes?.[name]
     if (found === undefined || found === null) return true
-    const foundType = INDEXED_VALUE_TYPES[Number(found)] ?? `type ${found}`
+    const foundType = INDEXED_VALUE_TYPES[found] ?? `type ${found}`
     if (foundType === COMMAND_LINE_TYPE[type]) return false
     throw new SearchAttributeConflict(
       `search attribute ${name} of namespace ${namespace} is ${foundType}, prchain needs ${COMMAND_LINE_TYPE[type]}; ` +
@@ -61,7 +65,11 @@ async function listMissing(connection: Connection, namespace: string) {
  * Raises a namespace's retention to at least `days`, so that closed chains stay visible and can be resumed, and returns
  * the retention that it then has, in days. A longer one is left alone. Idempotent.
  */
-export async function raiseRetention(connection: Connection, namespace: string, days = RETENTION_DAYS): Promise<number> {
+export async function raiseRetention(
+  connection: Connection,
+  namespace: string,
+  days = RETENTION_DAYS,
+): Promise<number> {
   const { config } = await connection.workflowService.describeNamespace({ namespace })
   const heldDays = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / DAY_SECONDS
   if (heldDays >= days) return heldDays

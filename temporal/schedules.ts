@@ -27,6 +27,6 @@ export async function ensureResumeSchedule(client: Client, schedule: ResumeSched
     if (!(error instanceof ScheduleAlreadyRunning)) throw error
     await client.schedule
       .getHandle(scheduleId)
-      .update((previous) => ({ ...previous, spec, action, policies, state: previous.state }))
+      .update((previous) => ({ spec, action, policies, state: previous.state }))
   }
 }

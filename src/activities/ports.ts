@@ -1,3 +1,4 @@
+import type { ResolveStage } from './chainRecord.ts'
 import type { Redact } from '../domain/redaction.ts'
 import type { GitHost } from '../git/port.ts'
 import type { GitHub } from '../github/port.ts'
@@ -16,6 +17,7 @@ export interface Ports {
   model: ChatModel
   git: GitHost
   github: GitHub
+  resolveStage: ResolveStage
   sandboxes: (kind: 'docker' | 'process') => SandboxProvider
   prompts: Prompts
   redact: Redact

@@ -1,0 +1,190 @@
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { pack } from 'tar-stream'
+import { playTurns, type Played, type Turn } from '../../src/agent/loop.ts'
+import { commandKey, recordKey } from '../../src/domain/identifiers.ts'
+import type { AssistantMessage, ChatRequest } from '../../src/formats/chat.ts'
+import { commandRecord, type CommandRecord } from '../../src/formats/record.ts'
+import { ModelError, type ChatModel } from '../../src/model/port.ts'
+import { createComplete } from '../../src/record/complete.ts'
+import { createExec } from '../../src/record/exec.ts'
+import { createProcessProvider } from '../../src/sandbox/process.ts'
+import type { Sandbox } from '../../src/sandbox/port.ts'
+import { createFileStore } from '../../src/store/files.ts'
+import type { Store } from '../../src/store/port.ts'
+
+const same = (text: string) => text
+const ROLLOUT = 'camp/chain/1'
+
+type Answer = [tool: string, args: unknown] | string | ModelError
+
+/** A model that says what it is told, call by call. */
+function scriptModel(answers: Answer[]): ChatModel & { requests: ChatRequest[] } {
+  const requests: ChatRequest[] = []
+  return {
+    isScripted: true,
+    requests,
+    async complete(request) {
+      const answer = answers[requests.length]
+      requests.push(request)
+      if (answer === undefined) throw new Error('the script is at its end')
+      if (answer instanceof Error) throw answer
+      const message: AssistantMessage = { role: 'assistant', content: typeof answer === 'string' ? answer : '' }
+      if (typeof answer !== 'string') {
+        const [name, args] = answer
+        const text = typeof args === 'string' ? args : JSON.stringify(args)
+        message.tool_calls = [{ id: `call-${requests.length}`, type: 'function', function: { name, arguments: text } }]
+      }
+      const usage = { promptTokens: 10, completionTokens: 1, cachedTokens: 0 }
+      return { id: '', model: 'm', message, finishReason: 'stop', usage }
+    },
+  }
+}
+
+let dir: string
+let store: Store
+let sandbox: Sandbox
+const providers: (() => Promise<void>)[] = []
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'prchain-agent-'))
+  store = createFileStore({ dir: join(dir, 'store') })
+  const provider = createProcessProvider({ dir: join(dir, 'sandboxes'), path: process.env['PATH']! })
+  sandbox = await provider.create({ name: 'one', labels: {}, environment: null })
+  const tar = pack()
+  tar.entry({ name: 'src/a.txt' }, 'one\ntwo\nthree\n')
+  tar.entry({ name: 'run.sh', mode: 0o755 }, '#!/bin/sh\necho ran\n')
+  tar.finalize()
+  await sandbox.putRepository(tar)
+  providers.push(() => provider.remove('one'))
+})
+afterEach(async () => {
+  for (const remove of providers.splice(0)) await remove()
+})
+
+const opening: Turn[] = [{ stage: 0, round: 0, text: 'do it' }]
+
+function play(model: ChatModel, options: { turns?: Turn[]; pauseAfter?: number; maxSteps?: number } = {}): Promise<Played> {
+  const { turns = opening, pauseAfter = Infinity, maxSteps = 50 } = options
+  const wait = async () => {}
+  return playTurns({
+    ports: {
+      store,
+      complete: createComplete({ store, model, redact: same, retry: { tries: 1, firstWaitMs: 1, longestWaitMs: 1 }, wait }),
+      exec: createExec({ store, redact: same }),
+      sandbox: async () => sandbox,
+    },
+    frame: { rollout: ROLLOUT, chain: 'chain', system: 'You work.', model: 'm', seed: 1, maxSteps, commandTimeoutMs: 20_000 },
+    turns,
+    fence: { check: async () => {} },
+    signal: new AbortController().signal,
+    isPausing: (progress) => progress.liveSteps >= pauseAfter,
+    onProgress: () => {},
+  })
+}
+
+const observation = (played: Played, n: number) =>
+  played.status === 'ended' ? played.conversation.filter(({ message }) => message.role === 'tool')[n]!.message.content : ''
+
+describe('the native agent', () => {
+  test('looks, edits, writes, runs and submits through its tools', async () => {
+    const model = scriptModel([
+      ['view', { path: 'src/a.txt' }],
+      ['edit', { path: 'src/a.txt', old: 'two\n', new: 'zwei\n' }],
+      ['write', { path: 'deep/er/b.txt', content: 'new $HOME `x` \'y\'\n' }],
+      ['edit', { path: 'run.sh', old: 'echo ran', new: 'echo "ran it"' }],
+      ['shell', { command: './run.sh; cat src/a.txt deep/er/b.txt >&2; exit 3' }],
+      ['submit', { summary: 'done' }],
+    ])
+    const played = await play(model)
+    expect(played).toMatchObject({ status: 'ended', ending: 'submitted', steps: 6 })
+    expect(observation(played, 0)).toBe('one\ntwo\nthree\n')
+    expect(observation(played, 4)).toBe("ran it\none\nzwei\nthree\nnew $HOME `x` 'y'\n[exit code 3]")
+  })
+
+  test('answers what cannot be understood, and goes on', async () => {
+    const model = scriptModel([
+      ['edit', { path: 'src/a.txt', old: 'o', new: '0' }],
+      ['shell', '{"command": '],
+      ['shell', { cmd: 'ls' }],
+      ['teleport', {}],
+      ['view', { path: 'none.txt' }],
+      'I think I am done.',
+      ['submit', { summary: '' }],
+    ])
+    const played = await play(model)
+    expect(played).toMatchObject({ status: 'ended', ending: 'submitted', steps: 7 })
+    expect(observation(played, 0)).toContain('it occurs 2 times')
+    expect(observation(played, 1)).toContain('not JSON')
+    expect(observation(played, 2)).toContain('command')
+    expect(observation(played, 3)).toContain('no tool "teleport"')
+    expect(observation(played, 4)).toContain('none.txt')
+    expect(model.requests.at(-1)!.messages.at(-1)).toMatchObject({ role: 'user', content: expect.stringContaining('called no tool') })
+  })
+
+  test('ends a round by name: at the step limit, after three silent messages, when the context is full', async () => {
+    const looks = Array.from({ length: 9 }, (): Answer => ['shell', { command: 'true' }])
+    expect(await play(scriptModel(looks), { maxSteps: 2 })).toMatchObject({ ending: 'step-limit', steps: 2 })
+    store = createFileStore({ dir: join(dir, 'silent') })
+    expect(await play(scriptModel(['a', 'b', 'c']))).toMatchObject({ ending: 'no-tool-call', steps: 3 })
+    store = createFileStore({ dir: join(dir, 'context') })
+    const full = [looks[0]!, new ModelError('context', 'too long')]
+    expect(await play(scriptModel(full))).toMatchObject({ ending: 'context-exceeded', steps: 1 })
+    expect(await play(scriptModel([]))).toMatchObject({ ending: 'context-exceeded', steps: 1 })
+  })
+
+  test('a round played in slices, each by another worker, is the round played at once', async () => {
+    const count = 'echo x >> "$HOME/marker"; wc -l < "$HOME/marker"'
+    const answers = [...Array.from({ length: 6 }, (): Answer => ['shell', { command: count }]), ['submit', { summary: '' }] as Answer]
+    const model = scriptModel(answers)
+    expect(await play(model, { pauseAfter: 2 })).toMatchObject({ status: 'paused', steps: 2 })
+    expect(await play(model, { pauseAfter: 3 })).toMatchObject({ status: 'paused', steps: 5 })
+    const played = await play(model)
+    expect(played).toMatchObject({ status: 'ended', steps: 7 })
+    expect(model.requests).toHaveLength(7)
+    for (const n of [0, 3, 5]) expect(observation(played, n)).toBe(`${n + 1}\n[exit code 0]`)
+    expect(await play(scriptModel([]))).toEqual({ ...played, progress: expect.anything() })
+  })
+
+  test('all stages and rounds are one conversation, each opened by its message', async () => {
+    const turns: Turn[] = [
+      { stage: 0, round: 0, text: 'first' },
+      { stage: 0, round: 1, text: 'again' },
+      { stage: 1, round: 0, text: 'second' },
+    ]
+    const submit: Answer = ['submit', { summary: '' }]
+    const model = scriptModel([submit, submit, submit])
+    for (let n = 1; n <= turns.length; n++) await play(model, { turns: turns.slice(0, n) })
+    const roles = model.requests[2]!.messages.map((message) => (message.role === 'user' ? message.content : message.role))
+    expect(roles).toEqual(['system', 'first', 'assistant', 'tool', 'again', 'assistant', 'tool', 'second'])
+  })
+
+  test('every command is on record with its output, long ones and bytes too', async () => {
+    const model = scriptModel([
+      ['shell', { command: 'head -c 100000 /dev/zero | tr "\\0" x' }],
+      ['shell', { command: 'printf "\\xff\\xfe"' }],
+      ['submit', { summary: '' }],
+    ])
+    const played = await play(model)
+    expect(observation(played, 0)).toContain('100000 bytes in all')
+    const record = async (step: number) =>
+      commandRecord.parse(await store.getRecord<CommandRecord>(recordKey.call(commandKey(ROLLOUT, 0, 0, step, 0, 0))))
+    const long = await record(0)
+    expect(long.outcome).toMatchObject({ exitCode: 0, output: null, sizeBytes: 100_000 })
+    expect((await store.getBlob(long.outcome.outputBlob!)).length).toBe(100_000)
+    const bytes = await record(1)
+    expect([...(await store.getBlob(bytes.outcome.outputBlob!))]).toEqual([0xff, 0xfe])
+  })
+
+  test('a file that is not UTF-8 is not edited', async () => {
+    const model = scriptModel([
+      ['shell', { command: 'printf "a\\xffb" > bytes' }],
+      ['edit', { path: 'bytes', old: 'a', new: 'c' }],
+      ['submit', { summary: '' }],
+    ])
+    expect(observation(await play(model), 1)).toContain('cannot be edited')
+    expect([...readFileSync(join(dir, 'sandboxes', 'one', 'repo', 'bytes'))]).toEqual([0x61, 0xff, 0x62])
+  })
+})
