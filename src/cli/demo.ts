@@ -84,6 +84,6 @@ export async function demo(options: { config: Config; isKept: boolean; terminal:
 /** The demo shows a refinement: the agent's first round leaves something out, and its second follows the feedback. */
 function writeFlaws(dir: string): string {
   const path = join(dir, 'scripted.json')
-  writeFileSync(path, JSON.stringify({ defaults: { flaws: ['missing-hunk'], repair: 'on-feedback' } }))
+  writeFileSync(path, JSON.stringify({ flaws: [{ kind: 'missing-hunk', share: 0.7 }], repair: 'on-feedback' }))
   return path
 }

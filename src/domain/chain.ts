@@ -106,7 +106,14 @@ function shapeOf(numbers: readonly number[], links: readonly Link[]): ChainCandi
 
 function compareReferences(a: Reference, b: Reference): number {
   const [keyA, keyB] = [a, b].map((reference) =>
-    JSON.stringify([reference.source, reference.viaIssue, reference.cue, reference.text, reference.url, reference.author]),
+    JSON.stringify([
+      reference.source,
+      reference.viaIssue,
+      reference.cue,
+      reference.text,
+      reference.url,
+      reference.author,
+    ]),
   )
   return a.from - b.from || a.to - b.to || (keyA! < keyB! ? -1 : keyA! > keyB! ? 1 : 0)
 }

@@ -10,6 +10,8 @@ import { splitSentences, type Sentence } from './referenceSentence.ts'
 export const MAX_CITED = 8
 
 const MAX_TEXT_LENGTH = 400
+/** How much of a sentence around a number is read for its cue, each way: a "sentence" can be a whole log. */
+const REACH = 400
 
 /** What is known of a repository's other pull requests when the texts of one are read. */
 export interface ReferenceContext {
@@ -33,7 +35,9 @@ export function findReferences(pulls: readonly PullRequest[]): Reference[] {
   const people = new Set(inOrder.filter(({ isBot }) => !isBot).map(({ number }) => number))
   const crossed = inOrder.flatMap((pull) =>
     pull.citedBy
-      .filter(({ number, isPullRequest }) => isPullRequest && people.has(number) && !pairs.has(`${number}>${pull.number}`))
+      .filter(
+        ({ number, isPullRequest }) => isPullRequest && people.has(number) && !pairs.has(`${number}>${pull.number}`),
+      )
       .filter(({ number }) => isMergedBefore(pull.number, number, context))
       .map(({ number }) => timelineReference(number, pull.number, hubs.has(number))),
   )
@@ -104,9 +108,7 @@ function resolveTarget(
   }
   // Closing the same issue is no link: only words about it are, and one that closes it must say more than its number.
   if (mention.isClosing || (cue === null && closed.has(number))) return null
-  const closer = context.closers
-    .get(number)
-    ?.findLast((candidate) => isMergedBefore(candidate, pull.number, context))
+  const closer = context.closers.get(number)?.findLast((candidate) => isMergedBefore(candidate, pull.number, context))
   return closer === undefined ? null : { to: closer, viaIssue: number, cue: cue ?? 'extends' }
 }
 
@@ -115,11 +117,13 @@ function readMentions(from: EvidenceText, space: NumberSpace): Mention[] {
   const text = rewriteNumbers(maskMarkup(maskSubjects(from)), space)
   return splitSentences(text, from.text).flatMap((sentence) => {
     const words = text.slice(sentence.start, sentence.end)
-    const leadIn = sentence.leadIn && text.slice(sentence.leadIn.start, sentence.leadIn.end)
+    const leadIn = sentence.leadIn && text.slice(sentence.leadIn.start, sentence.leadIn.end).slice(-REACH)
     return readNumbers(words).map(({ number, start }) => {
-      const { cue, isFromLeadIn } = findCue({ sentence: words, start, number, leadIn })
+      const before = words.slice(Math.max(0, start - REACH), start)
+      const near = before + words.slice(start, start + REACH)
+      const { cue, isFromLeadIn } = findCue({ sentence: near, start: before.length, number, leadIn })
       const quote = quoteSentence(from.text, sentence, { start, isFromLeadIn })
-      return { from, number, isClosing: CLOSING.test(words.slice(0, start)), cue, quote }
+      return { from, number, isClosing: CLOSING.test(before), cue, quote }
     })
   })
 }
@@ -149,7 +153,9 @@ function findClosedIssues(pull: PullRequest): Set<number> {
   return new Set(
     own.flatMap((from) => {
       const text = rewriteNumbers(maskMarkup(from.text), space)
-      return readNumbers(text).flatMap(({ number, start }) => (CLOSING.test(text.slice(0, start)) ? [number] : []))
+      return readNumbers(text).flatMap(({ number, start }) =>
+        CLOSING.test(text.slice(Math.max(0, start - REACH), start)) ? [number] : [],
+      )
     }),
   )
 }
@@ -157,12 +163,13 @@ function findClosedIssues(pull: PullRequest): Set<number> {
 function quoteSentence(text: string, sentence: Sentence, at: { start: number; isFromLeadIn: boolean }): string {
   const collapse = (part: string) => part.replace(/\s+/g, ' ').trim()
   const words = text.slice(sentence.start, sentence.end)
+  // Around the number alone where the sentence is long: it may be a paragraph without a full stop.
+  const from = Math.max(0, at.start - MAX_TEXT_LENGTH / 2)
+  const near = collapse(words.slice(from, from + MAX_TEXT_LENGTH))
+  if (words.length > 2 * MAX_TEXT_LENGTH) return near
   const lead = at.isFromLeadIn && sentence.leadIn ? text.slice(sentence.leadIn.start, sentence.leadIn.end) : ''
   const whole = collapse(`${lead} ${words}`)
-  if (whole.length <= MAX_TEXT_LENGTH) return whole
-  // Around the number: the sentence may be a paragraph without a full stop.
-  const from = Math.max(0, at.start - MAX_TEXT_LENGTH / 2)
-  return collapse(words.slice(from, from + MAX_TEXT_LENGTH))
+  return whole.length <= MAX_TEXT_LENGTH ? whole : near
 }
 
 function isMergedBefore(number: number, later: number, context: ReferenceContext): boolean {

@@ -17,7 +17,12 @@ const CUES: readonly (readonly [Cue, readonly RegExp[]])[] = [
       /\bno(?:thing)? (?:relation|connection|to do)\b/i,
     ],
   ],
-  ['reverts', [/\brevert(?:s|ed|ing)?\b|\bback(?:s|ed|ing)? out\b|\bundo(?:es|ing)?\b|\bre-?(?:appl(?:y|ies|ied)|land(?:s|ed)?)\b/i]],
+  [
+    'reverts',
+    [
+      /\brevert(?:s|ed|ing)?\b|\bback(?:s|ed|ing)? out\b|\bundo(?:es|ing)?\b|\bre-?(?:appl(?:y|ies|ied)|land(?:s|ed)?)\b/i,
+    ],
+  ],
   ['backports', [/\b(?:back|forward)-?ports?(?:ed|ing)?\b|\bcherry[- ]?pick(?:s|ed|ing)?\b/i]],
   [
     'fixes',

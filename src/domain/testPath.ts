@@ -12,7 +12,15 @@ const TEST_NAMES = [
   /[a-z0-9](?:Test|Tests|TestCase|IT|Spec)\.(?:java|kt|kts|scala|groovy|cs|fs|php|swift|m|mm)$/,
 ]
 
-const DOCS_FOLDERS = new Set(['doc', 'docs', 'documentation', 'newsfragments', 'changelog.d', 'changes.d', '.changeset'])
+const DOCS_FOLDERS = new Set([
+  'doc',
+  'docs',
+  'documentation',
+  'newsfragments',
+  'changelog.d',
+  'changes.d',
+  '.changeset',
+])
 const CODE_FOLDERS = new Set(['src', 'lib', 'source', 'app'])
 const DOCS_NAMES =
   /^(?:readme|changelog|changes|history|news|authors|contributors|contributing|licen[cs]e|copying|notice|security|code_of_conduct|citation)(?:\.\w+)?$/i

@@ -19,16 +19,25 @@ export function explainFailure(thrown: unknown, options: { endpoint: string; tok
   const cause = cleanCause(thrown, token)
   const answer = readAnswer(thrown)
   if (answer === null) {
-    return new GitHubError('unreachable', `${endpoint}: no answer (${cause.message}); check the network and GITHUB_API_URL`, null, {
-      cause,
-    })
+    return new GitHubError(
+      'unreachable',
+      `${endpoint}: no answer (${cause.message}); check the network and GITHUB_API_URL`,
+      null,
+      {
+        cause,
+      },
+    )
   }
   const says = `${endpoint} answered ${answer.status} (${mask(answer.message, token)})`
   const fail = (kind: GitHubError['kind'], next: string, retryAfterMs: number | null = null) =>
     new GitHubError(kind, `${says}; ${next}`, retryAfterMs, { cause })
   if (isLimited(answer)) {
     const retryAfterMs = readRetryAfterMs(answer)
-    return fail('limited', `ask again in ${Math.ceil(retryAfterMs / 1000)} s, or with a token that has quota left`, retryAfterMs)
+    return fail(
+      'limited',
+      `ask again in ${Math.ceil(retryAfterMs / 1000)} s, or with a token that has quota left`,
+      retryAfterMs,
+    )
   }
   if ([404, 410, 451].includes(answer.status)) {
     return fail('missing', 'check the name and number, and that the token may read the repository')
@@ -47,7 +56,9 @@ function isLimited({ status, message, headers }: FailedAnswer): boolean {
   if (status === 429) return true
   if (status !== 403) return false
   return (
-    String(headers['x-ratelimit-remaining']) === '0' || headers['retry-after'] !== undefined || /\brate limit\b/i.test(message)
+    String(headers['x-ratelimit-remaining']) === '0' ||
+    headers['retry-after'] !== undefined ||
+    /\brate limit\b/i.test(message)
   )
 }
 

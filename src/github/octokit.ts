@@ -34,7 +34,13 @@ export function createGitHub(options: { apiUrl: string; token: string | null; re
         requests.list(`${base}/pulls/${number}/files`, answers.file),
         requests.list(`${base}/issues/${number}/timeline`, answers.timelineEvent),
       ])
-      const own = { source: 'title', text: pull.title, url: pull.html_url, ...readAuthor(pull.user), sha: null } as const
+      const own = {
+        source: 'title',
+        text: pull.title,
+        url: pull.html_url,
+        ...readAuthor(pull.user),
+        sha: null,
+      } as const
       const texts: EvidenceText[] = [
         own,
         ...(pull.body ? [{ ...own, source: 'body' as const, text: pull.body }] : []),
@@ -88,13 +94,13 @@ function readAuthor(user: answers.Account): Pick<EvidenceText, 'author' | 'isBot
 
 function readCommit(commit: z.infer<typeof answers.commit>): EvidenceText {
   const { author, isBot } = readAuthor(commit.author)
-  const gitName = commit.commit.author?.name ?? null
+  const gitName = commit.commit.author?.name ?? ''
   return {
     source: 'commit',
     text: commit.commit.message,
     url: commit.html_url ?? null,
     author,
-    isBot: isBot || (author === null && /\[bot\]$/.test(gitName ?? '')),
+    isBot: isBot || (author === null && gitName.endsWith('[bot]')),
     sha: commit.sha,
   }
 }

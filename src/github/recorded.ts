@@ -67,7 +67,8 @@ export async function startRecordedGitHub(options: {
     const { pathname, search } = new URL(c.req.url)
     const entry = { method: c.req.method, path: pathname + search, status: 0 }
     log.push(entry)
-    const isAllowed = token === null || [`Bearer ${token}`, `token ${token}`].includes(c.req.header('authorization') ?? '')
+    const isAllowed =
+      token === null || [`Bearer ${token}`, `token ${token}`].includes(c.req.header('authorization') ?? '')
     const fault = faults.find(({ path, times }) => times > 0 && entry.path.startsWith(path))
     if (!isAllowed) c.res = refuse(c, 401, 'Bad credentials')
     else if (fault) {

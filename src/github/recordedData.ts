@@ -84,9 +84,12 @@ export async function readRecording(dir: string, owner: string, name: string): P
         const id = entry.id ?? idOf(fullName, `${kind}/${number}`, index)
         const filled: Json = withoutAnnotations({ ...entry, ...fillUser(entry, fullName) })
         if (kind === 'files') return filled
-        if (kind === 'commits') return { html_url: `https://github.com/${fullName}/commit/${entry.sha}`, ...filled }
+        if (kind === 'commits')
+          return { html_url: `https://github.com/${fullName}/commit/${String(entry.sha)}`, ...filled }
         const at = createdAt(entry) ?? owning.created_at
-        return kind === 'reviews' ? { ...filled, id, submitted_at: filled.submitted_at ?? at } : { ...filled, id, created_at: at }
+        return kind === 'reviews'
+          ? { ...filled, id, submitted_at: filled.submitted_at ?? at }
+          : { ...filled, id, created_at: at }
       })
     },
   }
@@ -108,7 +111,10 @@ function fillPull(pull: Json, recorded: z.infer<typeof recording>): Json {
     merged_at: mergedAt,
     closed_at: toInstant(pull.closed_at) ?? mergedAt,
     updated_at: toInstant(pull.updated_at) ?? mergedAt ?? created,
-    base: { ...json.safeParse(pull.base).data, sha: json.safeParse(pull.base).data?.sha ?? pull._mainline_parent_sha ?? null },
+    base: {
+      ...json.safeParse(pull.base).data,
+      sha: json.safeParse(pull.base).data?.sha ?? pull._mainline_parent_sha ?? null,
+    },
     ...(commits ? { commits: commits.length } : {}),
     ...(files ? { changed_files: files.length } : {}),
   })

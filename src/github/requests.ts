@@ -44,9 +44,14 @@ export function createRequests(options: { apiUrl: string; token: string | null; 
   function check<T>(value: unknown, schema: z.ZodType<T>, path: string): T {
     const parsed = schema.safeParse(value)
     if (parsed.success) return parsed.data
-    const issues = parsed.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'answer'}: ${issue.message}`)
+    const issues = parsed.error.issues
+      .slice(0, 3)
+      .map((issue) => `${issue.path.join('.') || 'answer'}: ${issue.message}`)
     const what = mask(issues.join('; '), token)
-    throw new GitHubError('malformed', `GET ${path} answered in another shape (${what}); is GITHUB_API_URL a GitHub API?`)
+    throw new GitHubError(
+      'malformed',
+      `GET ${path} answered in another shape (${what}); is GITHUB_API_URL a GitHub API?`,
+    )
   }
 
   return {

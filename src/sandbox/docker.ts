@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import { openEngine, runAsRoot, statusOf, translateError, type DockerEngine } from './dockerEngine.ts'
 import { provideImage } from './dockerImage.ts'
@@ -119,7 +120,7 @@ function containerOptions(spec: SandboxSpec, image: string, options: DockerOptio
 /** Finds out whether the image can hold a sandbox, and makes its folders and the agent's user. */
 const PREPARATION = `
 lacks=
-for program in ${REQUIRED_PROGRAMS.join(' ')} setpriv chown id; do
+for program in ${REQUIRED_PROGRAMS.join(' ')} setpriv chown id sleep; do
   command -v "$program" >/dev/null || lacks="$lacks $program"
 done
 [ -z "$lacks" ] || { echo "lacks$lacks"; exit 0; }
@@ -133,22 +134,27 @@ echo ready
 `
 
 async function prepare(container: Docker.Container, what: string, image: string): Promise<void> {
-  const fail = (fault: string, cause?: unknown) => {
+  const fail = (fault: string) => {
     const next = 'use an image with bash, coreutils, util-linux and tar'
-    return new SandboxError('invalid', `${what}: the image ${image} ${fault}; ${next}`, { cause })
+    return new SandboxError('invalid', `${what}: the image ${image} ${fault}; ${next}`)
   }
-  const { code, stdout, stderr } = await runAsRoot(container, ['sh', '-c', PREPARATION]).catch(
-    async (error: unknown) => {
-      const { State: state } = await container.inspect()
-      if (state.Running) throw error
-      // 127 is how the container's init says that it found no such program.
-      throw fail(state.ExitCode === 127 ? 'lacks sleep' : `ends at once with exit code ${state.ExitCode}`, error)
-    },
-  )
-  const said = stdout.toString().trim()
+  const prepared = await runAsRoot(container, ['sh', '-c', PREPARATION]).catch((error: unknown) => ({ error }))
+  const said = 'error' in prepared ? '' : prepared.stdout.toString().trim()
   if (said === 'ready') return
   const lacks = /^lacks (.*)$/.exec(said)?.[1]
-  throw fail(lacks === undefined ? `cannot be prepared (exit code ${code}: ${said} ${stderr})` : `lacks ${lacks}`)
+  if (lacks !== undefined) throw fail(`lacks ${lacks}`)
+  let { State: state } = await container.inspect()
+  // A container's end cuts its streams a moment before the engine says that it has stopped.
+  for (let tries = 0; state.Running && tries < 20; tries++) {
+    await setTimeout(50)
+    state = (await container.inspect()).State
+  }
+  if (!state.Running) {
+    // 127 is how the container's init says that it found no such program.
+    throw fail(state.ExitCode === 127 ? 'lacks sleep' : `ends at once with exit code ${state.ExitCode}`)
+  }
+  if ('error' in prepared) throw prepared.error
+  throw fail(`cannot be prepared (exit code ${prepared.code}: ${said} ${prepared.stderr})`)
 }
 
 async function removeContainers(engine: DockerEngine, name: string): Promise<void> {

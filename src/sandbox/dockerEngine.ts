@@ -8,7 +8,7 @@ import { SandboxError } from './port.ts'
 /** The `PATH` of what we run in a container as root: nothing that an agent, an image or an environment can choose. */
 export const ROOT_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 /** Where the engine listens when nothing else is said. */
-export const DEFAULT_SOCKET = '/var/run/docker.sock'
+const DEFAULT_SOCKET = '/var/run/docker.sock'
 
 /** An engine, and the address that error messages name. */
 export interface DockerEngine {

@@ -28,7 +28,7 @@ const SETTLING_TRIES = 20
 const SETTLING_MS = 50
 
 /** The state of a container on which a sandbox's life hangs. */
-export function lifeOf(container: Docker.ContainerInspectInfo): string {
+function lifeOf(container: Docker.ContainerInspectInfo): string {
   return `${container.Id}@${container.State.StartedAt}`
 }
 
@@ -161,7 +161,7 @@ export function openDockerSandbox(engine: DockerEngine, name: string, container:
 const FILE_READER = '[ -f "$1" ] || exit 0; printf +; exec timeout 60 head -c "$2" -- "$1"'
 
 /** The folder of job records in one life of a container. */
-export function jobsFolder(container: Docker.ContainerInspectInfo): string {
+function jobsFolder(container: Docker.ContainerInspectInfo): string {
   return `${RECORDS}/${container.State.StartedAt.replaceAll(/[^0-9A-Za-z]/g, '-')}`
 }
 

@@ -41,7 +41,7 @@ fi
 cd "$job" || exit 3
 exec 9>>lock
 flock 9 || exit 3
-if [ ! -e answer ]; then
+if [ ! -e answer ] && [ ! -e pid ]; then
   setsid sh -c "$supervisor" prchain "$leader" "$limit" "$@" </dev/null >/dev/null 2>&1 &
   exec 9>&-
   exec 9>>lock

@@ -21,7 +21,11 @@ afterEach(async () => {
 const sha = (digit: string) => digit.repeat(40)
 const commit = (digit: string, message: string, login: string | null, name = 'Ann') => ({
   sha: sha(digit),
-  commit: { message, author: { name, date: '2024-03-01T10:00:00+02:00' }, committer: { date: '2024-03-01T10:00:00+02:00' } },
+  commit: {
+    message,
+    author: { name, date: '2024-03-01T10:00:00+02:00' },
+    committer: { date: '2024-03-01T10:00:00+02:00' },
+  },
   author: login && { login },
 })
 const listed = (number: number, changes: object) => ({
@@ -62,19 +66,34 @@ const RECORDING = {
       { id: null, user: { login: 'bob' }, body: null },
     ],
   },
-  reviews: { 15: [{ user: { login: 'bob' }, body: '', state: 'APPROVED' }, { user: { login: 'bob' }, body: 'Nice' }] },
+  reviews: {
+    15: [
+      { user: { login: 'bob' }, body: '', state: 'APPROVED' },
+      { user: { login: 'bob' }, body: 'Nice' },
+    ],
+  },
   review_comments: { 15: [{ user: { login: 'ann' }, body: 'Here?', path: 'src/a.py' }] },
   commits: { 12: null, 15: [commit('1', 'Widen it', 'ann'), commit('2', 'Pin', null, 'helper[bot]')] },
   files: {
     12: null,
-    15: ['src/a.py', 'src/b.py', 'tests/test_a.py'].map((filename) => ({ filename, additions: 2, deletions: 1, _note: 'x' })),
+    15: ['src/a.py', 'src/b.py', 'tests/test_a.py'].map((filename) => ({
+      filename,
+      additions: 2,
+      deletions: 1,
+      _note: 'x',
+    })),
   },
   timeline: {
     12: [
       { event: 'labeled' },
       ...[15, 15, 7].map((number) => ({
         event: 'cross-referenced',
-        source: { issue: { number, ...(number === 15 ? { pull_request: { url: 'https://api.github.com/repos/acme/tool/pulls/15' } } : {}) } },
+        source: {
+          issue: {
+            number,
+            ...(number === 15 ? { pull_request: { url: 'https://api.github.com/repos/acme/tool/pulls/15' } } : {}),
+          },
+        },
       })),
       { event: 'cross-referenced', source: { issue: { number: 3, repository: { full_name: 'other/tool' } } } },
     ],
@@ -149,12 +168,24 @@ describe('what is fetched', () => {
       texts: [
         { ...own, source: 'title', text: 'Widen the parser' },
         { ...own, source: 'body', text: 'Follow-up to #12, see #7, #8 and #404; not other/tool#9.' },
-        { ...own, source: 'commit', text: 'Widen it', sha: sha('1'), url: `https://github.com/acme/tool/commit/${sha('1')}` },
+        {
+          ...own,
+          source: 'commit',
+          text: 'Widen it',
+          sha: sha('1'),
+          url: `https://github.com/acme/tool/commit/${sha('1')}`,
+        },
         {
           ...{ source: 'commit', text: 'Pin', sha: sha('2'), url: `https://github.com/acme/tool/commit/${sha('2')}` },
           ...{ author: null, isBot: true },
         },
-        { ...own, source: 'comment', text: 'Looks good', author: 'bob', url: 'https://github.com/acme/tool/pull/15#c1' },
+        {
+          ...own,
+          source: 'comment',
+          text: 'Looks good',
+          author: 'bob',
+          url: 'https://github.com/acme/tool/pull/15#c1',
+        },
         { ...own, source: 'comment', text: 'Was I here?', author: null, url: null },
         { ...own, source: 'comment', text: 'Coverage of #12', author: 'codecov-commenter', isBot: true, url: null },
         { ...own, source: 'review', text: 'Nice', author: 'bob', url: null },
@@ -213,11 +244,14 @@ describe('what fails', () => {
     return { error, asked: server.requests().filter((request) => request.path === at).length }
   }
 
-  test.each([403, 429] as const)('a secondary limit (%d) is thrown at once with the time it names, and asked once', async (status) => {
-    const { error, asked } = await fetchWith({ kind: 'secondary-limit', status, retryAfterSeconds: 7 })
-    expect(error).toMatchObject({ kind: 'limited', retryAfterMs: 7000 })
-    expect(asked).toBe(1)
-  })
+  test.each([403, 429] as const)(
+    'a secondary limit (%d) is thrown at once with the time it names, and asked once',
+    async (status) => {
+      const { error, asked } = await fetchWith({ kind: 'secondary-limit', status, retryAfterSeconds: 7 })
+      expect(error).toMatchObject({ kind: 'limited', retryAfterMs: 7000 })
+      expect(asked).toBe(1)
+    },
+  )
 
   test('a secondary limit that names no time asks for a minute', async () => {
     const { error } = await fetchWith({ kind: 'secondary-limit', status: 403, retryAfterSeconds: null })
@@ -256,11 +290,14 @@ describe('what fails', () => {
     },
   )
 
-  test.each(['{}', '', 'null', '[{"sha":1}]'])('a list answered as %j is malformed, never an empty one', async (text) => {
-    const { error } = await fetchWith({ kind: 'text', text }, `${path}/commits?per_page=100`)
-    expect(error.kind).toBe('malformed')
-    expect(error.message).toContain(`GET ${path}/commits`)
-  })
+  test.each(['{}', '', 'null', '[{"sha":1}]'])(
+    'a list answered as %j is malformed, never an empty one',
+    async (text) => {
+      const { error } = await fetchWith({ kind: 'text', text }, `${path}/commits?per_page=100`)
+      expect(error.kind).toBe('malformed')
+      expect(error.message).toContain(`GET ${path}/commits`)
+    },
+  )
 
   test('a number or a repository that is not there is missing', async () => {
     const { github } = await recorded()
@@ -270,7 +307,9 @@ describe('what fails', () => {
 
   test('an issue that is gone is left out, one that cannot be read fails', async () => {
     const at = '/repos/acme/tool/issues/7'
-    const gone = await recorded({ faults: [{ path: at, times: 1, answer: { kind: 'status', status: 410, message: 'Gone' } }] })
+    const gone = await recorded({
+      faults: [{ path: at, times: 1, answer: { kind: 'status', status: 410, message: 'Gone' } }],
+    })
     expect((await gone.github.fetchPullRequest('acme/tool', 15)).issues.map(({ number }) => number)).toEqual([8])
     const { error } = await fetchWith({ kind: 'status', status: 500, message: 'Oops' }, at)
     expect(error.kind).toBe('unreachable')

@@ -25,7 +25,10 @@ const pull = (number: number, changes: object = {}) => ({
 const RECORDING = {
   repo: 'acme/tool',
   pulls: { 2: pull(2), 1: pull(1), 3: pull(3, { state: 'open', merged: false, user: null }) },
-  issue_comments: { 1: [{ id: null, user: { login: 'helper[bot]' }, body: 'Hi', _created_date: '2024-01-02' }], 2: null },
+  issue_comments: {
+    1: [{ id: null, user: { login: 'helper[bot]' }, body: 'Hi', _created_date: '2024-01-02' }],
+    2: null,
+  },
   issues: { 7: { number: 7, title: 'Wrong', _created_date: '2023-12-01' } },
 }
 
@@ -46,8 +49,9 @@ async function start(options: Partial<Parameters<typeof startRecordedGitHub>[0]>
   return server
 }
 
-const ask = (server: RecordedGitHub, path: string, headers: Record<string, string> = {}) => fetch(server.url + path, { headers })
-const read = async (server: RecordedGitHub, path: string) => (await ask(server, path)).json() as Promise<any>
+const ask = (server: RecordedGitHub, path: string, headers: Record<string, string> = {}) =>
+  fetch(server.url + path, { headers })
+const read = async (server: RecordedGitHub, path: string) => JSON.parse(await (await ask(server, path)).text())
 
 test('a pull request has the times, base and ids that GitHub requires, from git, and no annotation', async () => {
   const server = await start()
@@ -122,7 +126,12 @@ test('an unchanged answer is 304 for its ETag and costs no quota, a changed one 
 
 test("what is not there is 404 in GitHub's shape, also outside the folder", async () => {
   const server = await start()
-  for (const path of ['/repos/acme/none', '/repos/acme/tool/pulls/99', '/repos/acme/tool/branches', '/repos/..%2Foutside/x']) {
+  for (const path of [
+    '/repos/acme/none',
+    '/repos/acme/tool/pulls/99',
+    '/repos/acme/tool/branches',
+    '/repos/..%2Foutside/x',
+  ]) {
     const response = await ask(server, path)
     expect([path, response.status]).toEqual([path, 404])
     expect(await response.json()).toMatchObject({ message: 'Not Found', status: '404' })
@@ -133,7 +142,11 @@ test("what is not there is 404 in GitHub's shape, also outside the folder", asyn
 test('faults are given as often as asked for and then are over, and every request is on record', async () => {
   const server = await start({
     faults: [
-      { path: '/repos/acme/tool/pulls/1', times: 1, answer: { kind: 'secondary-limit', status: 429, retryAfterSeconds: 3 } },
+      {
+        path: '/repos/acme/tool/pulls/1',
+        times: 1,
+        answer: { kind: 'secondary-limit', status: 429, retryAfterSeconds: 3 },
+      },
       { path: '/repos/acme/tool/pulls/1', times: 1, answer: { kind: 'primary-limit', resetsInSeconds: 60 } },
     ],
   })
@@ -154,5 +167,7 @@ test('with a token, requests without it or with another are refused', async () =
   const server = await start({ token: 'right' })
   const statusWith = async (authorization: string) => (await ask(server, '/repos/acme/tool', { authorization })).status
   expect((await ask(server, '/repos/acme/tool')).status).toBe(401)
-  expect([await statusWith('Bearer wrong'), await statusWith('Bearer right'), await statusWith('token right')]).toEqual([401, 200, 200])
+  expect([await statusWith('Bearer wrong'), await statusWith('Bearer right'), await statusWith('token right')]).toEqual(
+    [401, 200, 200],
+  )
 })

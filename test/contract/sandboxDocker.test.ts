@@ -54,7 +54,7 @@ describe('sandboxes without an engine', () => {
 })
 
 describe.skipIf(!found)('sandbox of Docker alone', { timeout: 120_000 }, () => {
-  const socketPath = found?.socketPath ?? ''
+  const socketPath = found?.socketPath ?? '/nonexistent/engine.sock'
   const docker = new Docker({ socketPath })
   const image = found?.image ?? ''
   const provider = createDockerProvider({ socketPath, memoryBytes: 256 * 1024 * 1024, cpus: 1, pids: 64 })

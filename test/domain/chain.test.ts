@@ -42,7 +42,9 @@ describe('the score of a pair', () => {
 
   test("is nothing when the author's own words oppose it, whatever else is said", () => {
     expect(scoreReferences([cites(2, 1), cites(2, 1, { cue: 'contrasts', source: 'commit' })])).toBe(0)
-    expect(scoreReferences([cites(2, 1, { cue: 'mentions' }), cites(2, 1, { cue: 'contrasts', source: 'review' })])).toBe(0)
+    expect(
+      scoreReferences([cites(2, 1, { cue: 'mentions' }), cites(2, 1, { cue: 'contrasts', source: 'review' })]),
+    ).toBe(0)
   })
 
   test("does not fall because of a question in the discussion when the author's own words link", () => {
@@ -56,20 +58,39 @@ describe('the score of a pair', () => {
 
 describe('chains', () => {
   test('follow the links in merge order, whatever the numbers', () => {
-    const pulls = [{ number: 9, mergedAt: '2024-01-01T00:00:00Z' }, ...merged(10), { number: 4, mergedAt: '2024-02-01T00:00:00Z' }]
+    const pulls = [
+      { number: 9, mergedAt: '2024-01-01T00:00:00Z' },
+      ...merged(10),
+      { number: 4, mergedAt: '2024-02-01T00:00:00Z' },
+    ]
     const [chain] = buildChains(pulls, [cites(10, 9), cites(4, 10)])
-    expect(chain).toMatchObject({ numbers: [9, 10, 4], shape: 'path', links: [{ from: 10, to: 9 }, { from: 4, to: 10 }] })
+    expect(chain).toMatchObject({
+      numbers: [9, 10, 4],
+      shape: 'path',
+      links: [
+        { from: 10, to: 9 },
+        { from: 4, to: 10 },
+      ],
+    })
   })
 
   test('are stars when a stage links past the one before it', () => {
-    expect(buildChains(merged(1, 2, 3), [cites(2, 1), cites(3, 1)])).toMatchObject([{ numbers: [1, 2, 3], shape: 'star' }])
+    expect(buildChains(merged(1, 2, 3), [cites(2, 1), cites(3, 1)])).toMatchObject([
+      { numbers: [1, 2, 3], shape: 'star' },
+    ])
     expect(buildChains(merged(1, 2, 3), [cites(2, 1), cites(3, 1), cites(3, 2)])).toMatchObject([{ shape: 'path' }])
   })
 
   test('begin anew when they are full, and the next joins the piece it links to', () => {
     const path = [2, 3, 4, 5, 6, 7].map((from) => cites(from, from - 1))
-    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path)).toEqual([[1, 2, 3, 4, 5], [6, 7]])
-    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path, { max: 3 })).toEqual([[1, 2, 3], [4, 5, 6]])
+    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path)).toEqual([
+      [1, 2, 3, 4, 5],
+      [6, 7],
+    ])
+    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path, { max: 3 })).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+    ])
     expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path, { max: 9 })).toEqual([[1, 2, 3, 4, 5, 6, 7]])
     expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path, { min: 3 })).toEqual([[1, 2, 3, 4, 5]])
   })
@@ -101,7 +122,13 @@ describe('chains', () => {
   // Numbers from outside and against merge order as well: nothing may rest on the references being right.
   const references = fc.array(
     fc
-      .record({ from: fc.integer({ min: 1, max: 40 }), to: fc.integer({ min: 1, max: 40 }), cue, source, text: fc.string({ maxLength: 2 }) })
+      .record({
+        from: fc.integer({ min: 1, max: 40 }),
+        to: fc.integer({ min: 1, max: 40 }),
+        cue,
+        source,
+        text: fc.string({ maxLength: 2 }),
+      })
       .map(({ from, to, ...changes }) => cites(from, to, changes)),
     { maxLength: 80 },
   )

@@ -60,7 +60,11 @@ describe('which pull requests can be a stage', () => {
   ])('%s: %j', (rule, one) => expect(ruleOf(one)).toBe(rule))
 
   test('the first rule that fits is counted, and each pull request once', () => {
-    const pulls = [pull('docs: a', ['a.md'], { isBot: true }), pull('docs: b', ['b.md'], { number: 2 }), pull('C', ['c.go'], { number: 3 })]
+    const pulls = [
+      pull('docs: a', ['a.md'], { isBot: true }),
+      pull('docs: b', ['b.md'], { number: 2 }),
+      pull('C', ['c.go'], { number: 3 }),
+    ]
     const { kept, dropped, counts } = filterPulls(pulls)
     expect(kept.map(({ number }) => number)).toEqual([3])
     expect(dropped).toEqual([
@@ -72,42 +76,96 @@ describe('which pull requests can be a stage', () => {
 })
 
 test('bots are known by type, by suffix and by name', () => {
-  expect([isBotAccount('x', 'Bot'), isBotAccount('my-app[bot]'), isBotAccount('Codecov-Commenter')]).toEqual([true, true, true])
+  expect([isBotAccount('x', 'Bot'), isBotAccount('my-app[bot]'), isBotAccount('Codecov-Commenter')]).toEqual([
+    true,
+    true,
+    true,
+  ])
   expect([isBotAccount('abbot'), isBotAccount('robot', 'User'), isBotAccount(null)]).toEqual([false, false, false])
 })
 
 test('merge order compares instants, not texts, then numbers; what has no time comes last', () => {
   const at = (number: number, mergedAt: string | null) => ({ number, mergedAt })
-  const sorted = [at(1, null), at(5, '2024-01-01T01:00:00+02:00'), at(4, '2024-01-01T00:00:00Z'), at(3, '2024-01-01T00:00:00Z')]
+  const sorted = [
+    at(1, null),
+    at(5, '2024-01-01T01:00:00+02:00'),
+    at(4, '2024-01-01T00:00:00Z'),
+    at(3, '2024-01-01T00:00:00Z'),
+  ]
   expect(sorted.toSorted(compareMergeOrder).map(({ number }) => number)).toEqual([5, 3, 4, 1])
   expect(compareMergeOrder(at(1, null), at(2, null))).toBeLessThan(0)
 })
 
 describe('what a path is', () => {
   test.each([
-    ...['tests/test_a.py', 'tests/data/a.json', 'pkg/tests/helper.py', 'src/test/java/A.java', 'conftest.py', 'a_test.go'],
-    ...['src/a.test.ts', 'src/a.spec.tsx', 'src/__tests__/a.js', 'lib/FooTest.java', 'lib/FooTests.cs', 'spec/a_spec.rb', 'test_a.py'],
+    ...[
+      'tests/test_a.py',
+      'tests/data/a.json',
+      'pkg/tests/helper.py',
+      'src/test/java/A.java',
+      'conftest.py',
+      'a_test.go',
+    ],
+    ...[
+      'src/a.test.ts',
+      'src/a.spec.tsx',
+      'src/__tests__/a.js',
+      'lib/FooTest.java',
+      'lib/FooTests.cs',
+      'spec/a_spec.rb',
+      'test_a.py',
+    ],
     ...['tests/README.md', 'src/tests.py'],
   ])('%s is a test and neither source nor docs', (path) => {
     expect([isTestPath(path), isSourcePath(path), isDocsPath(path)]).toEqual([true, false, false])
   })
 
-  test.each(['README.md', 'docs/conf.py', 'docs/tests/a.rst', 'CHANGELOG', 'LICENSE.txt', 'pkg/docs/a.png', 'a.rst', 'newsfragments/12.bugfix'])(
-    '%s is docs and neither source nor test',
-    (path) => expect([isDocsPath(path), isSourcePath(path), isTestPath(path)]).toEqual([true, false, false]),
+  test.each([
+    'README.md',
+    'docs/conf.py',
+    'docs/tests/a.rst',
+    'CHANGELOG',
+    'LICENSE.txt',
+    'pkg/docs/a.png',
+    'a.rst',
+    'newsfragments/12.bugfix',
+  ])('%s is docs and neither source nor test', (path) =>
+    expect([isDocsPath(path), isSourcePath(path), isTestPath(path)]).toEqual([true, false, false]),
   )
 
-  test.each(['.github/workflows/a.yml', '.github/CONTRIBUTING.md', '.circleci/run.sh', 'tox.ini', '.pre-commit-config.yaml'])(
-    '%s is CI and neither source nor docs',
-    (path) => expect([isCiPath(path), isSourcePath(path), isDocsPath(path)]).toEqual([true, false, false]),
+  test.each([
+    '.github/workflows/a.yml',
+    '.github/CONTRIBUTING.md',
+    '.circleci/run.sh',
+    'tox.ini',
+    '.pre-commit-config.yaml',
+  ])('%s is CI and neither source nor docs', (path) =>
+    expect([isCiPath(path), isSourcePath(path), isDocsPath(path)]).toEqual([true, false, false]),
   )
 
-  test.each(['src/a.py', 'numpy/testing/utils.py', 'src/latest.py', 'lib/docs/render.ts', 'contest.go', 'src/attestation.rs', 'setup.py'])(
-    '%s is source and nothing else',
-    (path) => expect([isSourcePath(path), isTestPath(path), isDocsPath(path), isCiPath(path)]).toEqual([true, false, false, false]),
+  test.each([
+    'src/a.py',
+    'numpy/testing/utils.py',
+    'src/latest.py',
+    'lib/docs/render.ts',
+    'contest.go',
+    'src/attestation.rs',
+    'setup.py',
+  ])('%s is source and nothing else', (path) =>
+    expect([isSourcePath(path), isTestPath(path), isDocsPath(path), isCiPath(path)]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]),
   )
 
   test.each(['pyproject.toml', 'package.json', 'data/a.csv', 'requirements.txt'])('%s is none of them', (path) => {
-    expect([isSourcePath(path), isTestPath(path), isDocsPath(path), isCiPath(path)]).toEqual([false, false, false, false])
+    expect([isSourcePath(path), isTestPath(path), isDocsPath(path), isCiPath(path)]).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ])
   })
 })

@@ -142,7 +142,9 @@ describe('text that nobody says', () => {
   ])('%s in a commit is no reference', (_, text) => expect(numbers({ source: 'commit', text })).toEqual([]))
 
   test('a number at the end of another line of a commit is a reference', () => {
-    expect(numbers({ source: 'commit', text: 'Add a parser\n\nExtends the lexer (#12)\nfurther (#13)\n' })).toEqual([12, 13])
+    expect(numbers({ source: 'commit', text: 'Add a parser\n\nExtends the lexer (#12)\nfurther (#13)\n' })).toEqual([
+      12, 13,
+    ])
   })
 
   test("the texts of bots and the pull requests of bots don't count", () => {
@@ -168,7 +170,10 @@ describe('cues', () => {
     ['Adds regression tests, see #12', { 12: 'mentions' }],
     ['The following fails, see #12', { 12: 'mentions' }],
     ['Distinct from #12', { 12: 'contrasts' }],
-    ['This is **different** from the\nchange in #12 (which was small) and from #13', { 12: 'contrasts', 13: 'contrasts' }],
+    [
+      'This is **different** from the\nchange in #12 (which was small) and from #13',
+      { 12: 'contrasts', 13: 'contrasts' },
+    ],
     ['Not related to #12', { 12: 'contrasts' }],
     ["This doesn't build on #12", { 12: 'contrasts' }],
     ['The same as #12', { 12: 'contrasts' }],
@@ -187,7 +192,11 @@ describe('cues', () => {
 
   test('the sentence that leads a list speaks for its members, and a contrast for all of them', () => {
     const list = '\n\n- **#12** fixed the top\n- #13 fixes the same class elsewhere\n\nText about #14'
-    expect(cues(`This is **distinct** from two changes:${list}`)).toEqual({ 12: 'contrasts', 13: 'contrasts', 14: 'mentions' })
+    expect(cues(`This is **distinct** from two changes:${list}`)).toEqual({
+      12: 'contrasts',
+      13: 'contrasts',
+      14: 'mentions',
+    })
     expect(cues(`Follow-up of:${list}`)).toEqual({ 12: 'extends', 13: 'sibling', 14: 'mentions' })
     expect(cited([`This is **distinct** from two changes:${list}`])[0]!.text).toBe(
       'This is **distinct** from two changes: - **#12** fixed the top',
@@ -235,19 +244,27 @@ describe('references through an issue', () => {
   const closer = pull(12, ['Fixes https://github.com/acme/tool/issues/7.'])
 
   test('a pull request that speaks of an issue cites the one that closed it', () => {
-    const review: Text = { source: 'review', text: 'Like https://github.com/acme/tool/issues/7, this comes from rounding.' }
+    const review: Text = {
+      source: 'review',
+      text: 'Like https://github.com/acme/tool/issues/7, this comes from rounding.',
+    }
     expect(cited([review], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'sibling', source: 'review' }])
     expect(cited(['More of what #7 asks for'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'extends' }])
     expect(cited(['Not related to #7'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'contrasts' }])
   })
 
-  test.each(['Fixes #7', 'Closes: #7', 'Closes part of #7', 'Fixes #8, #7 and #9', 'Fixes #7. Discussed at length in #7.'])(
-    'two pull requests that close one issue are not linked: %s',
-    (text) => expect(cited([text], [closer])).toEqual([]),
-  )
+  test.each([
+    'Fixes #7',
+    'Closes: #7',
+    'Closes part of #7',
+    'Fixes #8, #7 and #9',
+    'Fixes #7. Discussed at length in #7.',
+  ])('two pull requests that close one issue are not linked: %s', (text) => expect(cited([text], [closer])).toEqual([]))
 
   test('one that closes the issue again and says what was wrong with the first is linked', () => {
-    expect(cited(['Fixes #7. The fix of #7 was incomplete.'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'fixes' }])
+    expect(cited(['Fixes #7. The fix of #7 was incomplete.'], [closer])).toMatchObject([
+      { to: 12, viaIssue: 7, cue: 'fixes' },
+    ])
   })
 
   test('speaking of the same issue is not closing it', () => {

@@ -5,11 +5,42 @@ import { maskMarkup } from '../../src/domain/referenceProse.ts'
 import { splitClauses, splitSentences } from '../../src/domain/referenceSentence.ts'
 
 const pieces = [
-  ...['```', '~~~', '`', '``', '<!--', '-->', '> ', '    ', '\t', '- ', '* ', '1. ', '- [ ] ', '\n', '\n\n', '\r\n', '# '],
-  ...['#12', 'a/b#3', 'acme/tool#4', 'GH-5', 'abcdef1234', '[#6](', 'https://github.com/acme/tool/pull/7', ')', '[', ']'],
+  ...[
+    '```',
+    '~~~',
+    '`',
+    '``',
+    '<!--',
+    '-->',
+    '> ',
+    '    ',
+    '\t',
+    '- ',
+    '* ',
+    '1. ',
+    '- [ ] ',
+    '\n',
+    '\n\n',
+    '\r\n',
+    '# ',
+  ],
+  ...[
+    '#12',
+    'a/b#3',
+    'acme/tool#4',
+    'GH-5',
+    'abcdef1234',
+    '[#6](',
+    'https://github.com/acme/tool/pull/7',
+    ')',
+    '[',
+    ']',
+  ],
   ...['word', 'Word', '. ', ', ', ': ', '<pre>', '</pre>', '\\', 'é', '🚀', ' '],
 ]
-const markdown = fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 3 })), { maxLength: 60 }).map((all) => all.join(''))
+const markdown = fc
+  .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 3 })), { maxLength: 60 })
+  .map((all) => all.join(''))
 const lineBreaks = (text: string) => [...text.matchAll(/\n/g)].map(({ index }) => index)
 const space = numberSpace({ repository: 'acme/tool', url: 'https://github.com/acme/tool/pull/50' }, () => 8)
 

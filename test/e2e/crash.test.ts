@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { recordKey } from '../../src/domain/identifiers.ts'
+import type { CallRecord } from '../../src/formats/record.ts'
+import { temporalForTests } from '../temporal/server.ts'
+import { openLab, until, type Lab } from './lab.ts'
+import { exampleChain } from './exampleChain.ts'
+import { prchainProcesses } from './processes.ts'
+
+const server = await temporalForTests()
+const EXTRA_STEPS = 25
+const LATENCY_MS = 60
+
+describe.skipIf(server === null)('a rollout through crashes', () => {
+  const labs: Lab[] = []
+  afterEach(async () => {
+    for (const lab of labs.splice(0)) await lab.stop()
+  })
+
+  /** A lab whose agent takes further steps, each of which leaves one line in a file outside the sandboxes. */
+  async function openMarked(): Promise<{ lab: Lab; markers: () => string[]; chain: string }> {
+    const markerFile = join(tmpdir(), `prchain-markers-${process.pid}-${Date.now()}`)
+    const scripted = { latencyMs: LATENCY_MS, extraSteps: EXTRA_STEPS, markerFile, flaws: ['missing-hunk'] }
+    const lab = await openLab({ temporal: server!.binary, scripted, settings: { sliceSteps: 20 } })
+    labs.push(lab)
+    const chain = await exampleChain(lab, 3)
+    const markers = () => {
+      try {
+        return readFileSync(markerFile, 'utf8').trim().split('\n')
+      } catch {
+        return []
+      }
+    }
+    return { lab, markers, chain }
+  }
+
+  /** The accepted patches of a rollout: what a crash must not change. */
+  async function patchesOf(lab: Lab, id: string): Promise<string[]> {
+    const rollout = await lab.rollout(id)
+    expect(rollout.ending).toBe('accepted')
+    return rollout.stages.map((stage) => stage.patch)
+  }
+
+  /** Every stored call was asked for the last time before it was stored, and each marker stands once. */
+  async function expectNothingTwice(lab: Lab, id: string, markers: string[], kills: number): Promise<void> {
+    const counts = await lab.counts()
+    let twice = 0
+    for (const [key, { asked, lastAskedAt }] of Object.entries(counts)) {
+      if (!key.startsWith(`${id}/`)) continue
+      const record = await lab.store.getRecord<CallRecord>(recordKey.call(key))
+      expect(record, key).not.toBeNull()
+      expect(Date.parse(lastAskedAt), `${key} was asked after it was stored`).toBeLessThanOrEqual(Date.parse(record!.finishedAt))
+      twice += asked - 1
+    }
+    expect(twice).toBeLessThanOrEqual(kills)
+    expect(new Set(markers).size).toBe(markers.length)
+  }
+
+  test('ten kill -9 of the worker in the middle of stages cost at most the calls in flight', async () => {
+    const { lab, markers, chain } = await openMarked()
+    await lab.run('calm', [chain])
+    const calm = markers().length
+    await lab.start('killed', [chain])
+    const id = `killed/${chain}/1`
+    let kills = 0
+    let seen = markers().length
+    while (kills < 10) {
+      const reached = seen + 3
+      const isOver = await until('three further steps', async () => {
+        if (markers().length >= reached) return 'stepped'
+        return (await lab.store.getRecord(recordKey.rollout(id))) && 'over'
+      })
+      if (isOver === 'over') break
+      const pid = lab.embedded.processes().worker
+      if (pid !== null) {
+        process.kill(pid, 'SIGKILL')
+        kills++
+        await until('another worker', () => lab.embedded.processes().worker !== null && lab.embedded.processes().worker !== pid)
+      }
+      seen = markers().length
+    }
+    expect(kills).toBe(10)
+    expect(await lab.follow('killed')).toMatchObject({ status: 'completed' })
+    expect(await patchesOf(lab, id)).toEqual(await patchesOf(lab, `calm/${chain}/1`))
+    expect(markers().length).toBe(2 * calm)
+    await expectNothingTwice(lab, id, markers().slice(calm), kills)
+  }, 600_000)
+
+  test('kill -9 of the Temporal server, three times, loses nothing', async () => {
+    const { lab, markers, chain } = await openMarked()
+    await lab.start('served', [chain])
+    const id = `served/${chain}/1`
+    for (let kills = 0, seen = 0; kills < 3; kills++) {
+      await until('five further steps', () => markers().length >= seen + 5)
+      const pid = lab.embedded.processes().temporal
+      process.kill(pid, 'SIGKILL')
+      await until('the server again', () => lab.embedded.processes().temporal !== pid)
+      seen = markers().length
+    }
+    const followed = await lab.follow('served')
+    expect(followed).toMatchObject({ status: 'completed' })
+    await patchesOf(lab, id)
+    await expectNothingTwice(lab, id, markers(), 3)
+  }, 300_000)
+
+  test('a worker frozen for longer than its heartbeat and woken neither commands nor overwrites', async () => {
+    const { lab, markers, chain } = await openMarked()
+    await lab.start('frozen', [chain])
+    const id = `frozen/${chain}/1`
+    await until('some steps', () => markers().length >= 5)
+    const frozen = lab.embedded.processes().worker!
+    process.kill(frozen, 'SIGSTOP')
+    const second = await lab.startWorker()
+    const seen = markers().length
+    await until('the second worker to go on', () => markers().length >= seen + 5, 90)
+    process.kill(frozen, 'SIGCONT')
+    expect(await lab.follow('frozen')).toMatchObject({ status: 'completed' })
+    await patchesOf(lab, id)
+    await expectNothingTwice(lab, id, markers(), 1)
+    second.kill('SIGTERM')
+  }, 300_000)
+
+  test('stopping leaves no process behind, of workers, servers and sandboxes', async () => {
+    const { lab, markers, chain } = await openMarked()
+    await lab.start('stopped', [chain])
+    await until('some steps', () => markers().length >= 3)
+    expect(prchainProcesses(lab.dir).length).toBeGreaterThan(0)
+    await labs.pop()!.stop()
+    expect(prchainProcesses(lab.dir)).toEqual([])
+  })
+})

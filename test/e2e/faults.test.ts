@@ -1,0 +1,112 @@
+import { existsSync, renameSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { resume } from '../../src/cli/resume.ts'
+import { report } from '../../src/cli/run.ts'
+import { recordKey, workflowId } from '../../src/domain/identifiers.ts'
+import type { CallRecord } from '../../src/formats/record.ts'
+import { stateQuery } from '../../src/workflows/messages.ts'
+import { temporalForTests } from '../temporal/server.ts'
+import { openLab, until, type Lab } from './lab.ts'
+import { exampleChain } from './exampleChain.ts'
+
+const server = await temporalForTests()
+
+describe.skipIf(server === null)('a model endpoint that fails', () => {
+  let lab: Lab
+  let chain: string
+  beforeAll(async () => {
+    const settings = { modelTries: 3, modelRetryMs: 20, modelTimeoutMs: 1_500, modelStream: true }
+    lab = await openLab({ temporal: server!.binary, settings })
+    chain = await exampleChain(lab, 2)
+  })
+  afterAll(() => lab.stop())
+
+  const kinds = [
+    ['429', { kind: 'status', status: 429, retryAfterSeconds: 0 }],
+    ['500', { kind: 'status', status: 500 }],
+    ['rubbish', { kind: 'rubbish' }],
+    ['cut streams', { kind: 'cut' }],
+    ['no answer', { kind: 'never' }],
+  ] as const
+
+  test.each(kinds)('%s, twice: asked again within bounds, and the chain ends as if nothing had been', async (name, fault) => {
+    const campaign = `twice-${name.replaceAll(' ', '-')}`
+    await lab.script({ faults: [{ ...fault, role: 'agent', skip: 2, count: 2 }] })
+    await lab.run(campaign, [chain])
+    expect((await lab.rollout(`${campaign}/${chain}/1`)).ending).toBe('accepted')
+    const keys = await lab.store.listRecords(`rollouts/${campaign}/${chain}/1/stages`)
+    const records = await Promise.all(keys.filter((key) => key.includes('/calls/')).map((key) => lab.store.getRecord<CallRecord>(key)))
+    expect(records.flatMap((record) => record!.failures)).toHaveLength(2)
+  })
+
+  test.each(kinds)('%s, for good: parked after the stated tries, exit 1 with the command that resumes, which does', async (name, fault) => {
+    const campaign = `parked-${name.replaceAll(' ', '-')}`
+    const id = `${campaign}/${chain}/1`
+    await lab.script({ faults: [{ ...fault, role: 'agent', skip: 2, count: 'forever' }] })
+    await lab.start(campaign, [chain])
+    const followed = await lab.follow(campaign)
+    expect(followed).toMatchObject({ status: 'needs-attention' })
+    const lines: string[] = []
+    const terminal = { isJson: false, say: (line: string) => void lines.push(line), emit: () => {} }
+    expect(report({ followed, name: campaign, terminal, uiUrl: null })).toBe(1)
+    expect(lines.join('\n')).toContain(`prchain resume chain/${id}`)
+
+    await lab.script({})
+    expect(await resume({ config: { ...lab.config, temporalAddress: lab.embedded.address }, target: `chain/${id}`, terminal })).toBe(0)
+    await until('the campaign to end', async () => (await lab.follow(campaign)).status === 'completed')
+    expect((await lab.rollout(id)).ending).toBe('accepted')
+    const counts = await lab.counts()
+    for (const [key, { answered }] of Object.entries(counts)) if (key.startsWith(`${id}/`)) expect(answered, key).toBe(1)
+  })
+
+  test('a judge that answers no JSON is asked again, then its chain waits', async () => {
+    await lab.script({ judge: { garbage: 2 } })
+    await lab.run('mumbling', [chain])
+    const [verdict] = await lab.verdicts(`mumbling/${chain}/1`, 0)
+    expect(verdict!.judgeCall).toBe(`mumbling/${chain}/1/stages/0/0/judge/000002`)
+    await lab.script({ judge: { garbage: 99 } })
+    await lab.start('babbling', [chain])
+    expect(await lab.follow('babbling')).toMatchObject({ status: 'needs-attention', state: { parked: [{ reason: expect.stringContaining('raw reply in sha256:') }] } })
+    await lab.client.workflow.getHandle(workflowId.campaign('babbling')).terminate()
+    await lab.client.workflow.getHandle(workflowId.chain(`babbling/${chain}/1`)).cancel()
+  })
+
+  test('an agent whose replies have no tool call or broken arguments is told, and goes on', async () => {
+    await lab.script({ flaws: ['no-tool-call', 'bad-arguments'] })
+    await lab.run('clumsy', [chain])
+    expect((await lab.rollout(`clumsy/${chain}/1`)).ending).toBe('accepted')
+    const [line] = lab.samples('clumsy')
+    expect(line!.messages.some((message) => message.role === 'assistant' && message.tool_calls?.some((call) => '_raw' in call.function.arguments) && !message.train)).toBe(true)
+  })
+
+  test('a parked chain that nobody resumes goes on by itself', async () => {
+    await lab.script({ faults: [{ kind: 'status', status: 500, role: 'agent', count: 3 }] })
+    await lab.start('patient', [chain])
+    const handle = lab.client.workflow.getHandle(workflowId.chain(`patient/${chain}/1`))
+    await until('the chain to park', async () => (await handle.query(stateQuery).catch(() => null))?.attention)
+    await until('the chain to end', () => lab.store.getRecord(recordKey.rollout(`patient/${chain}/1`)), 60)
+    expect((await lab.rollout(`patient/${chain}/1`)).ending).toBe('accepted')
+    await lab.follow('patient')
+  })
+
+  test('a chain failed by force comes back and ends accepted with no command given, and its campaign counts it again', async () => {
+    await lab.script({ latencyMs: 150, extraSteps: 10 })
+    await lab.start('forced', [chain])
+    const id = `forced/${chain}/1`
+    const handle = lab.client.workflow.getHandle(workflowId.chain(id))
+    await until('the first stage to be accepted', () => lab.store.getRecord(recordKey.stageResult(id, 0)), 90)
+    const away = `${lab.config.mirrors}-away`
+    renameSync(lab.config.mirrors!, away)
+    try {
+      await until('the chain to fail', async () => (await handle.describe()).status.name === 'FAILED')
+    } finally {
+      if (existsSync(away)) renameSync(away, lab.config.mirrors!)
+    }
+    const followed = await lab.follow('forced')
+    expect(followed).toMatchObject({ status: 'completed', state: { endings: { accepted: 1 } } })
+    expect((await lab.rollout(id)).ending).toBe('accepted')
+    expect(((await handle.describe()).memo as { restarts: number }).restarts).toBeGreaterThan(0)
+    const counts = await lab.counts()
+    for (const [key, { answered }] of Object.entries(counts)) if (key.startsWith(`${id}/`)) expect(answered, key).toBe(1)
+  })
+})
