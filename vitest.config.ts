@@ -2,7 +2,10 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: process.env['PRCHAIN_TEST_SUITE'] === undefined ? ['test/**/*.test.ts'] : [`test/${process.env['PRCHAIN_TEST_SUITE']}/**/*.test.ts`],
+    include:
+      process.env['PRCHAIN_TEST_SUITE'] === undefined
+        ? ['test/**/*.test.ts']
+        : [`test/${process.env['PRCHAIN_TEST_SUITE']}/**/*.test.ts`],
     exclude: process.env['PRCHAIN_TEST_SUITE'] === undefined ? ['test/real/**', 'test/faults/**'] : [],
     // Temporal's runtime can be made once in a process, so each file has one of its own.
     pool: 'forks',

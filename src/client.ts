@@ -1,5 +1,15 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { ConfigError, flagOf, helpOf, isSecret, isSwitch, readConfig, settingNames, type Config, type SettingName } from './config.ts'
+import {
+  ConfigError,
+  flagOf,
+  helpOf,
+  isSecret,
+  isSwitch,
+  readConfig,
+  settingNames,
+  type Config,
+  type SettingName,
+} from './config.ts'
 import { importChains, listChains } from './cli/chains.ts'
 import { demo } from './cli/demo.ts'
 import { doctor } from './cli/doctor.ts'
@@ -14,8 +24,40 @@ import { worker } from './cli/worker.ts'
 
 const CONNECTION = ['store', 'temporalAddress', 'temporalNamespace'] as const
 const SERVERS = ['temporalCli', 'temporalPort', 'temporalUiPort', 'resumeEveryMs', 'scriptedSettings', 'seed'] as const
-const WORKER = ['workerActivities', 'sliceSteps', 'sliceMs', 'modelTimeoutMs', 'modelTries', 'modelRetryMs', 'modelStream', 'dockerHost', 'sandboxMemoryMb', 'sandboxCpus', 'sandboxPids'] as const
-const ROLLOUT = ['campaign', 'scaffold', 'model', 'judgeModel', 'queryModel', 'rollouts', 'concurrency', 'carry', 'accept', 'threshold', 'refinements', 'overview', 'maxSteps', 'environment', 'sandbox', 'dockerHost', 'mirrors', 'preset', 'seed'] as const
+const WORKER = [
+  'workerActivities',
+  'sliceSteps',
+  'sliceMs',
+  'modelTimeoutMs',
+  'modelTries',
+  'modelRetryMs',
+  'modelStream',
+  'dockerHost',
+  'sandboxMemoryMb',
+  'sandboxCpus',
+  'sandboxPids',
+] as const
+const ROLLOUT = [
+  'campaign',
+  'scaffold',
+  'model',
+  'judgeModel',
+  'queryModel',
+  'rollouts',
+  'concurrency',
+  'carry',
+  'accept',
+  'threshold',
+  'refinements',
+  'overview',
+  'maxSteps',
+  'environment',
+  'sandbox',
+  'dockerHost',
+  'mirrors',
+  'preset',
+  'seed',
+] as const
 
 interface Invocation {
   config: Config
@@ -32,22 +74,62 @@ const program = new Command('prchain')
 const stopping = new AbortController()
 let exitCode: number = EXIT.ended
 
-verb('doctor', 'what is here, and how to fix what is not', [...CONNECTION, 'temporalCli', 'dockerHost', 'sandbox', 'environment'], (it) => doctor(it))
-verb('demo', 'the main job, whole, with nothing but this machine', [...CONNECTION, ...SERVERS, ...ROLLOUT], (it) => demo({ ...it, isKept: it.flags['keep'] === true })).option('--keep', 'leave the Temporal UI up')
-verb('up', 'Temporal dev server, schedule and worker in one process tree', [...CONNECTION, ...SERVERS, ...WORKER], (it) => up(it))
+verb(
+  'doctor',
+  'what is here, and how to fix what is not',
+  [...CONNECTION, 'temporalCli', 'dockerHost', 'sandbox', 'environment'],
+  (it) => doctor(it),
+)
+verb('demo', 'the main job, whole, with nothing but this machine', [...CONNECTION, ...SERVERS, ...ROLLOUT], (it) =>
+  demo({ ...it, isKept: it.flags['keep'] === true }),
+).option('--keep', 'leave the Temporal UI up')
+verb(
+  'up',
+  'Temporal dev server, schedule and worker in one process tree',
+  [...CONNECTION, ...SERVERS, ...WORKER],
+  (it) => up(it),
+)
 verb('worker', 'one worker alone', [...CONNECTION, ...WORKER], (it) => worker(it))
-verb('mine <repository>', 'gather pull requests, link them, store the chains', [...CONNECTION, 'mirrors'], (it, repository) =>
-  mine({ ...it, repository: repository!, min: it.flags['min'] as number, max: it.flags['max'] as number }),
+verb(
+  'mine <repository>',
+  'gather pull requests, link them, store the chains',
+  [...CONNECTION, 'mirrors'],
+  (it, repository) =>
+    mine({ ...it, repository: repository!, min: it.flags['min'] as number, max: it.flags['max'] as number }),
 )
   .option('--min <n>', 'shortest chain', wholeNumber, 2)
   .option('--max <n>', 'longest chain', wholeNumber, 5)
-const chains = verb('chains [repository]', 'list the chains of the store', ['store'], (it, repository) => listChains({ ...it, repository: repository ?? null }))
-verb('import <file>', 'chains given by hand: {"repo": "o/n", "prs": [1150, 1234], "id": optional} a line', ['store', 'mirrors'], (it, path) => importChains({ ...it, path: path! }), chains)
-verb('show <target>', 'a chain with the evidence for each link, or a rollout (chain/CAMPAIGN/CHAIN/N)', [...CONNECTION], (it, target) => show({ ...it, target: target! }))
-verb('run <targets...>', 'run a campaign over chains and repositories', [...CONNECTION, ...ROLLOUT], (it, ...targets) => run({ ...it, targets, isDetached: it.flags['detach'] === true })).option('--detach', 'start it and leave')
-verb('status [campaign]', 'how campaigns stand', [...CONNECTION], (it, campaign) => status({ ...it, campaign: campaign ?? null }))
-verb('resume <target>', 'let what is parked go on: a campaign, or chain/CAMPAIGN/CHAIN/N', [...CONNECTION], (it, target) => resume({ ...it, target: target! }))
-verb('cancel <target>', 'end a campaign or a chain in order', [...CONNECTION], (it, target) => cancel({ ...it, target: target! }))
+const chains = verb('chains [repository]', 'list the chains of the store', ['store'], (it, repository) =>
+  listChains({ ...it, repository: repository ?? null }),
+)
+verb(
+  'import <file>',
+  'chains given by hand: {"repo": "o/n", "prs": [1150, 1234], "id": optional} a line',
+  ['store', 'mirrors'],
+  (it, path) => importChains({ ...it, path: path! }),
+  chains,
+)
+verb(
+  'show <target>',
+  'a chain with the evidence for each link, or a rollout (chain/CAMPAIGN/CHAIN/N)',
+  [...CONNECTION],
+  (it, target) => show({ ...it, target: target! }),
+)
+verb('run <targets...>', 'run a campaign over chains and repositories', [...CONNECTION, ...ROLLOUT], (it, ...targets) =>
+  run({ ...it, targets, isDetached: it.flags['detach'] === true }),
+).option('--detach', 'start it and leave')
+verb('status [campaign]', 'how campaigns stand', [...CONNECTION], (it, campaign) =>
+  status({ ...it, campaign: campaign ?? null }),
+)
+verb(
+  'resume <target>',
+  'let what is parked go on: a campaign, or chain/CAMPAIGN/CHAIN/N',
+  [...CONNECTION],
+  (it, target) => resume({ ...it, target: target! }),
+)
+verb('cancel <target>', 'end a campaign or a chain in order', [...CONNECTION], (it, target) =>
+  cancel({ ...it, target: target! }),
+)
 
 /** Adds a verb with its settings as flags. Ctrl-C aborts its signal; a second one ends the process. */
 function verb(
@@ -57,17 +139,27 @@ function verb(
   act: (invocation: Invocation, ...args: string[]) => Promise<number>,
   parent: Command = program,
 ): Command {
-  const command = parent.command(spelling).description(description).option('--json', 'one JSON document, or JSON lines, on stdout and nothing else there')
+  const command = parent
+    .command(spelling)
+    .description(description)
+    .option('--json', 'one JSON document, or JSON lines, on stdout and nothing else there')
   for (const name of new Set(settings)) {
     if (isSecret(name)) continue
     command.option(isSwitch(name) ? flagOf(name) : `${flagOf(name)} <value>`, helpOf(name))
   }
   return command.action(async (...given: unknown[]) => {
     const flags = (given.at(-1) as Command).optsWithGlobals<Record<string, unknown>>()
-    const args = given.slice(0, -2).flat().filter((arg) => arg !== undefined) as string[]
+    const args = given
+      .slice(0, -2)
+      .flat()
+      .filter((arg) => arg !== undefined) as string[]
     const terminal = openTerminal({ isJson: flags['json'] === true })
     const isSetting = (name: string) => (settingNames as readonly string[]).includes(name)
-    const config = readConfig({ flags: Object.fromEntries(Object.entries(flags).filter(([name]) => isSetting(name))), env: process.env, dir: process.cwd() })
+    const config = readConfig({
+      flags: Object.fromEntries(Object.entries(flags).filter(([name]) => isSetting(name))),
+      env: process.env,
+      dir: process.cwd(),
+    })
     exitCode = await act({ config, terminal, signal: stopping.signal, flags }, ...args)
   })
 }

@@ -84,19 +84,25 @@ function composeModel(config: Config, scriptedUrl: string | null): ChatModel {
     return createOpenAiModel({ ...common, baseUrl, apiKey: config.openaiApiKey ?? 'none', isScripted: false })
   }
   if (scriptedUrl === null) {
-    throw new Error('no model: set OPENAI_BASE_URL and OPENAI_API_KEY, or run the worker under `prchain up`, which has the scripted model')
+    throw new Error(
+      'no model: set OPENAI_BASE_URL and OPENAI_API_KEY, or run the worker under `prchain up`, which has the scripted model',
+    )
   }
   return createOpenAiModel({ ...common, baseUrl: scriptedUrl, apiKey: 'scripted', isScripted: true })
 }
 
 /** Everything that activities reach, from settings. `isDraining` turns true when the worker is asked to stop. */
-export async function composePorts(options: { config: Config; scriptedUrl: string | null; isDraining: () => boolean }): Promise<Ports> {
+export async function composePorts(options: {
+  config: Config
+  scriptedUrl: string | null
+  isDraining: () => boolean
+}): Promise<Ports> {
   const { config, scriptedUrl, isDraining } = options
   const store = composeStore(config)
   const redact = createRedact([config.openaiApiKey, config.githubToken])
   const model = composeModel(config, scriptedUrl)
   const retry = { tries: config.modelTries, firstWaitMs: config.modelRetryMs, longestWaitMs: LONGEST_RETRY_WAIT_MS }
-  const wait = async (ms: number, signal: AbortSignal) => void (await sleep(ms, undefined, { signal }))
+  const wait = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal })
   return {
     store,
     instance: await instanceOf(store),
@@ -117,7 +123,10 @@ export async function composePorts(options: { config: Config; scriptedUrl: strin
 }
 
 async function instanceOf(store: Store): Promise<string> {
-  const { value } = await store.putRecord('store', { format: 'prchain.store/1', instance: randomBytes(6).toString('hex') })
+  const { value } = await store.putRecord('store', {
+    format: 'prchain.store/1',
+    instance: randomBytes(6).toString('hex'),
+  })
   return value.instance
 }
 
@@ -172,7 +181,10 @@ export function composeChains(config: Config): {
       const repository = await git.open(repo, config.mirrors)
       const pulls: PullRequest[] = []
       for (const number of prs) pulls.push(await github.fetchPullRequest(repo, number))
-      return resolveChain({ store, resolveStage }, { repository, pulls, id: id ?? null, source: 'imported', shape: 'given', links: [] })
+      return resolveChain(
+        { store, resolveStage },
+        { repository, pulls, id: id ?? null, source: 'imported', shape: 'given', links: [] },
+      )
     },
   }
 }

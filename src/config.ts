@@ -11,47 +11,169 @@ const address = z.string().regex(/^[^\s:/]+:\d{1,5}$/, 'expected host:port')
  */
 const SETTINGS = {
   store: { schema: z.string().min(1).default('.prchain'), env: 'PRCHAIN_STORE', help: 'folder of the artifact store' },
-  mirrors: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_MIRRORS', help: 'folder with git directories owner__name.git' },
-  temporalAddress: { schema: address.nullable().default(null), env: 'TEMPORAL_ADDRESS', help: 'Temporal server, host:port' },
-  temporalNamespace: { schema: z.string().min(1).default('default'), env: 'TEMPORAL_NAMESPACE', help: 'Temporal namespace' },
-  temporalCli: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_TEMPORAL_CLI', help: 'the temporal command' },
-  temporalPort: { schema: whole(1).max(65535).nullable().default(null), env: 'PRCHAIN_TEMPORAL_PORT', help: 'port of the embedded Temporal server' },
-  temporalUiPort: { schema: whole(1).max(65535).nullable().default(null), env: 'PRCHAIN_TEMPORAL_UI_PORT', help: 'port of its UI' },
-  openaiBaseUrl: { schema: z.url().nullable().default(null), env: 'OPENAI_BASE_URL', help: 'OpenAI-compatible endpoint; the scripted model without one' },
-  openaiApiKey: { schema: z.string().min(1).nullable().default(null), env: 'OPENAI_API_KEY', help: 'its key', isSecret: true },
-  modelTimeoutMs: { schema: whole(1).default(600_000), env: 'PRCHAIN_MODEL_TIMEOUT_MS', help: 'longest wait for one reply' },
-  modelTries: { schema: whole(1).default(6), env: 'PRCHAIN_MODEL_TRIES', help: 'tries of a model call before the chain is parked' },
-  modelRetryMs: { schema: whole(1).default(500), env: 'PRCHAIN_MODEL_RETRY_MS', help: 'first wait between tries; doubled each time, at most a minute' },
+  mirrors: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'PRCHAIN_MIRRORS',
+    help: 'folder with git directories owner__name.git',
+  },
+  temporalAddress: {
+    schema: address.nullable().default(null),
+    env: 'TEMPORAL_ADDRESS',
+    help: 'Temporal server, host:port',
+  },
+  temporalNamespace: {
+    schema: z.string().min(1).default('default'),
+    env: 'TEMPORAL_NAMESPACE',
+    help: 'Temporal namespace',
+  },
+  temporalCli: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'PRCHAIN_TEMPORAL_CLI',
+    help: 'the temporal command',
+  },
+  temporalPort: {
+    schema: whole(1).max(65535).nullable().default(null),
+    env: 'PRCHAIN_TEMPORAL_PORT',
+    help: 'port of the embedded Temporal server',
+  },
+  temporalUiPort: {
+    schema: whole(1).max(65535).nullable().default(null),
+    env: 'PRCHAIN_TEMPORAL_UI_PORT',
+    help: 'port of its UI',
+  },
+  openaiBaseUrl: {
+    schema: z.url().nullable().default(null),
+    env: 'OPENAI_BASE_URL',
+    help: 'OpenAI-compatible endpoint; the scripted model without one',
+  },
+  openaiApiKey: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'OPENAI_API_KEY',
+    help: 'its key',
+    isSecret: true,
+  },
+  modelTimeoutMs: {
+    schema: whole(1).default(600_000),
+    env: 'PRCHAIN_MODEL_TIMEOUT_MS',
+    help: 'longest wait for one reply',
+  },
+  modelTries: {
+    schema: whole(1).default(6),
+    env: 'PRCHAIN_MODEL_TRIES',
+    help: 'tries of a model call before the chain is parked',
+  },
+  modelRetryMs: {
+    schema: whole(1).default(500),
+    env: 'PRCHAIN_MODEL_RETRY_MS',
+    help: 'first wait between tries; doubled each time, at most a minute',
+  },
   modelStream: { schema: flag(false), env: 'PRCHAIN_MODEL_STREAM', help: 'ask for streamed replies' },
   githubApiUrl: { schema: z.url().default('https://api.github.com'), env: 'GITHUB_API_URL', help: 'GitHub API' },
-  githubServerUrl: { schema: z.url().default('https://github.com'), env: 'GITHUB_SERVER_URL', help: 'where repositories are cloned from' },
-  githubToken: { schema: z.string().min(1).nullable().default(null), env: 'GITHUB_TOKEN', help: 'GitHub token', isSecret: true },
-  dockerHost: { schema: z.string().min(1).nullable().default(null), env: 'DOCKER_HOST', help: 'Docker engine, such as unix:///var/run/docker.sock' },
-  sandbox: { schema: z.enum(['auto', 'docker', 'process']).default('auto'), env: 'PRCHAIN_SANDBOX', help: 'where agents work; "process" does not isolate' },
+  githubServerUrl: {
+    schema: z.url().default('https://github.com'),
+    env: 'GITHUB_SERVER_URL',
+    help: 'where repositories are cloned from',
+  },
+  githubToken: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'GITHUB_TOKEN',
+    help: 'GitHub token',
+    isSecret: true,
+  },
+  dockerHost: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'DOCKER_HOST',
+    help: 'Docker engine, such as unix:///var/run/docker.sock',
+  },
+  sandbox: {
+    schema: z.enum(['auto', 'docker', 'process']).default('auto'),
+    env: 'PRCHAIN_SANDBOX',
+    help: 'where agents work; "process" does not isolate',
+  },
   sandboxMemoryMb: { schema: whole(16).default(4096), env: 'PRCHAIN_SANDBOX_MEMORY_MB', help: 'memory of a sandbox' },
-  sandboxCpus: { schema: z.coerce.number().positive().default(2), env: 'PRCHAIN_SANDBOX_CPUS', help: 'processors of a sandbox' },
+  sandboxCpus: {
+    schema: z.coerce.number().positive().default(2),
+    env: 'PRCHAIN_SANDBOX_CPUS',
+    help: 'processors of a sandbox',
+  },
   sandboxPids: { schema: whole(16).default(512), env: 'PRCHAIN_SANDBOX_PIDS', help: 'processes in a sandbox' },
-  workerActivities: { schema: whole(1).default(50), env: 'PRCHAIN_WORKER_ACTIVITIES', help: 'activities that one worker runs at once' },
+  workerActivities: {
+    schema: whole(1).default(50),
+    env: 'PRCHAIN_WORKER_ACTIVITIES',
+    help: 'activities that one worker runs at once',
+  },
   sliceSteps: { schema: whole(1).default(100), env: 'PRCHAIN_SLICE_STEPS', help: 'steps of one slice' },
   sliceMs: { schema: whole(1).default(300_000), env: 'PRCHAIN_SLICE_MS', help: 'longest time of one slice' },
-  resumeEveryMs: { schema: whole(1_000).default(60_000), env: 'PRCHAIN_RESUME_EVERY_MS', help: 'how often failed chains are looked for' },
-  scriptedUrl: { schema: z.url().nullable().default(null), env: 'PRCHAIN_SCRIPTED_URL', help: 'the scripted model that `prchain up` runs, for a worker alone' },
-  scriptedSettings: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_SCRIPTED_SETTINGS', help: 'settings file of the scripted model' },
-  campaign: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_CAMPAIGN', help: "the campaign's name" },
+  resumeEveryMs: {
+    schema: whole(1_000).default(60_000),
+    env: 'PRCHAIN_RESUME_EVERY_MS',
+    help: 'how often failed chains are looked for',
+  },
+  scriptedUrl: {
+    schema: z.url().nullable().default(null),
+    env: 'PRCHAIN_SCRIPTED_URL',
+    help: 'the scripted model that `prchain up` runs, for a worker alone',
+  },
+  scriptedSettings: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'PRCHAIN_SCRIPTED_SETTINGS',
+    help: 'settings file of the scripted model',
+  },
+  campaign: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'PRCHAIN_CAMPAIGN',
+    help: "the campaign's name",
+  },
   scaffold: { schema: z.enum(['native']).default('native'), env: 'PRCHAIN_SCAFFOLD', help: 'which agent works' },
   model: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_MODEL', help: 'model of the agent' },
-  judgeModel: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_JUDGE_MODEL', help: 'model of the judge; the agent’s by default' },
-  queryModel: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_QUERY_MODEL', help: 'model of the query writer; the agent’s by default' },
+  judgeModel: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'PRCHAIN_JUDGE_MODEL',
+    help: 'model of the judge; the agent’s by default',
+  },
+  queryModel: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'PRCHAIN_QUERY_MODEL',
+    help: 'model of the query writer; the agent’s by default',
+  },
   rollouts: { schema: whole(1).default(1), env: 'PRCHAIN_ROLLOUTS', help: 'rollouts of each chain' },
   concurrency: { schema: whole(1).default(4), env: 'PRCHAIN_CONCURRENCY', help: 'rollouts at once' },
-  carry: { schema: z.enum(['substitute']).default('substitute'), env: 'PRCHAIN_CARRY', help: 'how work is carried over' },
-  accept: { schema: z.enum(['judge', 'tests', 'hybrid']).nullable().default(null), env: 'PRCHAIN_ACCEPT', help: 'what accepts a round (hybrid)' },
-  threshold: { schema: z.coerce.number().min(0).max(1).nullable().default(null), env: 'PRCHAIN_THRESHOLD', help: 'least score of an accepted round (0.8)' },
-  refinements: { schema: whole(0).max(20).nullable().default(null), env: 'PRCHAIN_REFINEMENTS', help: 'refinements after the first round (3)' },
-  overview: { schema: z.enum(['every', 'first']).nullable().default(null), env: 'PRCHAIN_OVERVIEW', help: 'which queries the overview goes with (every)' },
+  carry: {
+    schema: z.enum(['substitute']).default('substitute'),
+    env: 'PRCHAIN_CARRY',
+    help: 'how work is carried over',
+  },
+  accept: {
+    schema: z.enum(['judge', 'tests', 'hybrid']).nullable().default(null),
+    env: 'PRCHAIN_ACCEPT',
+    help: 'what accepts a round (hybrid)',
+  },
+  threshold: {
+    schema: z.coerce.number().min(0).max(1).nullable().default(null),
+    env: 'PRCHAIN_THRESHOLD',
+    help: 'least score of an accepted round (0.8)',
+  },
+  refinements: {
+    schema: whole(0).max(20).nullable().default(null),
+    env: 'PRCHAIN_REFINEMENTS',
+    help: 'refinements after the first round (3)',
+  },
+  overview: {
+    schema: z.enum(['every', 'first']).nullable().default(null),
+    env: 'PRCHAIN_OVERVIEW',
+    help: 'which queries the overview goes with (every)',
+  },
   maxSteps: { schema: whole(1).default(300), env: 'PRCHAIN_MAX_STEPS', help: 'steps of one round' },
-  environment: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_ENVIRONMENT', help: 'environment file' },
-  seed: { schema: z.coerce.number().int().default(1), env: 'PRCHAIN_SEED', help: 'seed of the scripted model, and sent to real ones' },
+  environment: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'PRCHAIN_ENVIRONMENT',
+    help: 'environment file',
+  },
+  seed: {
+    schema: z.coerce.number().int().default(1),
+    env: 'PRCHAIN_SEED',
+    help: 'seed of the scripted model, and sent to real ones',
+  },
   preset: { schema: z.enum(['paper']).nullable().default(null), env: 'PRCHAIN_PRESET', help: 'settings of the paper' },
 } as const satisfies Record<string, { schema: z.ZodType; env: string; help: string; isSecret?: true }>
 
@@ -84,7 +206,9 @@ export function readConfig(options: { flags: Record<string, unknown>; env: NodeJ
     const parsed = setting.schema.safeParse(value)
     if (!parsed.success) {
       const shown = isSecret ? 'its value' : JSON.stringify(value)
-      throw new ConfigError(`${source}: ${shown} is not allowed for ${name} (${setting.help}): ${parsed.error.issues.map((issue) => issue.message).join('; ')}`)
+      throw new ConfigError(
+        `${source}: ${shown} is not allowed for ${name} (${setting.help}): ${parsed.error.issues.map((issue) => issue.message).join('; ')}`,
+      )
     }
     config[name] = parsed.data
   }
@@ -132,13 +256,17 @@ function readConfigFile(path: string): Record<string, unknown> {
   } catch (cause) {
     throw new ConfigError(`${path} is not JSON: ${(cause as Error).message}`, { cause })
   }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new ConfigError(`${path} is not a JSON object`)
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new ConfigError(`${path} is not a JSON object`)
   const unknown = Object.keys(value).filter((name) => !(name in SETTINGS))
   if (unknown.length > 0) {
-    throw new ConfigError(`${path}: there is no setting ${unknown.map((name) => `"${name}"`).join(', ')}; the settings are ${Object.keys(SETTINGS).join(', ')}`)
+    throw new ConfigError(
+      `${path}: there is no setting ${unknown.map((name) => `"${name}"`).join(', ')}; the settings are ${Object.keys(SETTINGS).join(', ')}`,
+    )
   }
   const secrets = Object.keys(value).filter((name) => 'isSecret' in SETTINGS[name as SettingName])
-  if (secrets.length > 0) throw new ConfigError(`${path}: ${secrets.join(', ')} is a secret and belongs in the environment`)
+  if (secrets.length > 0)
+    throw new ConfigError(`${path}: ${secrets.join(', ')} is a secret and belongs in the environment`)
   return value as Record<string, unknown>
 }
 

@@ -10,12 +10,18 @@ import { TASK_QUEUE } from './domain/identifiers.ts'
 const CONNECT_TRIES = 60
 
 /** Runs workflows and activities until it is asked to stop, then hands over: slices end before their next step. */
-export async function runWorker(options: { config: Config; address: string; scriptedUrl: string | null }): Promise<void> {
+export async function runWorker(options: {
+  config: Config
+  address: string
+  scriptedUrl: string | null
+}): Promise<void> {
   const { config, address, scriptedUrl } = options
   const redact = createRedact([config.openaiApiKey, config.githubToken])
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      process.stderr.write(`${redact(JSON.stringify({ at: new Date().toISOString(), level, message, ...meta }, showError))}\n`)
+      process.stderr.write(
+        `${redact(JSON.stringify({ at: new Date().toISOString(), level, message, ...meta }, showError))}\n`,
+      )
     }),
     shutdownSignals: [],
   })
@@ -64,7 +70,8 @@ async function connect(address: string): Promise<NativeConnection> {
 }
 
 function showError(_: string, value: unknown): unknown {
-  if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack, cause: value.cause }
+  if (value instanceof Error)
+    return { name: value.name, message: value.message, stack: value.stack, cause: value.cause }
   return typeof value === 'bigint' ? String(value) : value
 }
 

@@ -7,7 +7,11 @@ interface Report {
   numPassedTests: number
   numFailedTests: number
   numFailedTestSuites: number
-  testResults: { name: string; status: string; assertionResults: { status: string; ancestorTitles: string[]; title: string }[] }[]
+  testResults: {
+    name: string
+    status: string
+    assertionResults: { status: string; ancestorTitles: string[]; title: string }[]
+  }[]
 }
 
 /** Runs the tests, names what was left out for want of Docker or Temporal, and prints vitest's own count last. */
@@ -31,11 +35,15 @@ for (const file of report.testResults) {
   }
 }
 if (leftOut.size > 0) {
-  console.log('\nLeft out, for want of Docker or a Temporal server on this machine (PRCHAIN_REQUIRE=docker,temporal demands them):')
+  console.log(
+    '\nLeft out, for want of Docker or a Temporal server on this machine (PRCHAIN_REQUIRE=docker,temporal demands them):',
+  )
   for (const [suite, count] of leftOut) console.log(`  ${suite} (${count})`)
 }
 // A file that could not be loaded has no tests to count, and is a failure all the same.
-const unloaded = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed')).length
+const unloaded = report.testResults.filter(
+  (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
+).length
 const failed = report.numFailedTests + unloaded
 console.log(`${report.numPassedTests} passed, ${failed} failed`)
 process.exit(status === 0 && failed === 0 ? 0 : 1)

@@ -12,8 +12,9 @@ import { runSlice } from './runSlice.ts'
 
 /** All activities over the given ports. Each may run twice: what it writes is keyed. */
 export function createActivities(ports: Ports) {
-  const fenced = <I extends RolloutInput, O>(work: (ports: Ports, input: I, scope: Scope & { fence: Fence }) => Promise<O>) =>
-    atFence<I, O>(ports, (input, scope) => work(ports, input, scope))
+  const fenced = <I extends RolloutInput, O>(
+    work: (ports: Ports, input: I, scope: Scope & { fence: Fence }) => Promise<O>,
+  ) => atFence<I, O>(ports, (input, scope) => work(ports, input, scope))
   const plain = <I, O>(work: (ports: Ports, input: I, scope: Scope) => Promise<O>) =>
     atEdge<I, O>(ports, (input, scope) => work(ports, input, scope))
   return {

@@ -69,7 +69,9 @@ export async function listRollouts(
 ): Promise<{ rollouts: string[] }> {
   const asked = await campaignOf(ports, input.name)
   const plan = (await ports.store.getRecord<CampaignPlan>(planKey(input.name)))!
-  const all = plan.chains.flatMap((chain) => Array.from({ length: asked.rollouts }, (_, n) => rolloutId(input.name, chain, n + 1)))
+  const all = plan.chains.flatMap((chain) =>
+    Array.from({ length: asked.rollouts }, (_, n) => rolloutId(input.name, chain, n + 1)),
+  )
   return { rollouts: all.slice(input.from, input.from + input.count) }
 }
 

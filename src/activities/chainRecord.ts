@@ -40,14 +40,21 @@ export async function resolveChain(
       resultSha: resolved.resultSha,
       headSha: resolved.headSha,
       files: resolved.changes,
-      testFiles: resolved.changes.flatMap(({ path, oldPath }) => [path, oldPath]).filter((path) => path !== null && isTestPath(path)) as string[],
+      testFiles: resolved.changes
+        .flatMap(({ path, oldPath }) => [path, oldPath])
+        .filter((path) => path !== null && isTestPath(path)) as string[],
       patch: await store.putBlob(resolved.patch),
       pullRequest: await store.putBlob(JSON.stringify(pull)),
     })
   }
   return {
     format: 'prchain.chain/1',
-    id: id ?? chainId(repository.name, pulls.map((pull) => pull.number)),
+    id:
+      id ??
+      chainId(
+        repository.name,
+        pulls.map((pull) => pull.number),
+      ),
     repository: repository.name,
     source,
     shape,

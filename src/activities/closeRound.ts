@@ -40,7 +40,10 @@ export async function captureRound(
     const state = await context.state(stage)
     const { sandbox, life } = await openStageSandbox({ ports, context, state, fence: scope.fence, scope })
     const { initialTree } = state
-    const taken = await repository.captureTree(await sandbox.readRepository(), { initialTree, limitBytes: ports.limits.fileBytes })
+    const taken = await repository.captureTree(await sandbox.readRepository(), {
+      initialTree,
+      limitBytes: ports.limits.fileBytes,
+    })
     const leftOut: Capture['leftOut'] = [...taken.leftOut]
     let { tree } = taken
     if (life.setupTree) {
@@ -65,8 +68,12 @@ async function unchangedSinceSetup(options: {
 }): Promise<string[]> {
   const { context, initialTree, setupTree, tree } = options
   const bySetup = await context.repository.changes(initialTree, setupTree)
-  const since = new Set((await context.repository.changes(setupTree, tree)).flatMap((change) => [change.path, change.oldPath]))
-  return bySetup.flatMap((change) => (change.oldPath ? [change.path, change.oldPath] : [change.path])).filter((path) => !since.has(path))
+  const since = new Set(
+    (await context.repository.changes(setupTree, tree)).flatMap((change) => [change.path, change.oldPath]),
+  )
+  return bySetup
+    .flatMap((change) => (change.oldPath ? [change.path, change.oldPath] : [change.path]))
+    .filter((path) => !since.has(path))
 }
 
 /** Runs the stage's tests on the agent's tree in a separate sandbox. Null without a valid environment. Once for a round. */
@@ -131,13 +138,16 @@ export async function judgeRound(
     const { before } = await context.state(stage)
     const tests = await ports.store.getRecord<RoundTests>(recordKey.round(context.id, stage, round, 'tests'))
     const rule = ruleFor(settings.accept, before !== null)
-    if (rule === null) throw new InvalidInputError(`stage ${stage} of rollout ${context.id} has no valid environment to accept by tests`)
+    if (rule === null)
+      throw new InvalidInputError(`stage ${stage} of rollout ${context.id} has no valid environment to accept by tests`)
     const { patch } = await captureOf(ports, context, stage, round)
     const hasPassedTests = tests ? tests.stillFailing.length === 0 && tests.broken.length === 0 : null
     const judged = rule === 'tests' ? null : await askJudge(patch)
     const accepted = isAccepted({ rule, threshold: settings.threshold, score: judged?.score ?? null, hasPassedTests })
     const comment = judged?.comment ?? ''
-    const told = accepted ? { feedback: '', masked: [] } : await writeFeedback(comment, tests, before?.failToPass.length ?? 0)
+    const told = accepted
+      ? { feedback: '', masked: [] }
+      : await writeFeedback(comment, tests, before?.failToPass.length ?? 0)
     return {
       format: 'prchain.verdict/1',
       isAccepted: accepted,
@@ -168,7 +178,14 @@ export async function judgeRound(
       const call = judgeCallKey(context.id, stage, round, ordinal)
       scope.report({ judging: `stage ${stage + 1}, round ${round}`, ask: ordinal + 1 })
       const request = { model: settings.judgeModel, messages: [...messages], temperature: 0, seed: settings.seed }
-      const { reply, isStored } = await ports.complete({ key: call, request, prefix: null, play, fence: scope.fence, signal: scope.signal })
+      const { reply, isStored } = await ports.complete({
+        key: call,
+        request,
+        prefix: null,
+        play,
+        fence: scope.fence,
+        signal: scope.signal,
+      })
       const read = readJson(reply.message.content, judgeReply)
       const rawReply = await ports.store.putBlob(reply.message.content)
       if (read) return { ...read, key: call, rawReply }
@@ -178,13 +195,18 @@ export async function judgeRound(
           `judge reply is not JSON (rollout ${context.id}, stage ${stage}, round ${round}, ${malformed} asks); raw reply in ${rawReply}`,
         )
       }
-      messages.push(reply.message, { role: 'user', content: 'That is not the JSON object that was asked for. Answer with it and nothing else.' })
+      messages.push(reply.message, {
+        role: 'user',
+        content: 'That is not the JSON object that was asked for. Answer with it and nothing else.',
+      })
     }
   }
 
   async function writeFeedback(comment: string, tests: RoundTests | null, failToPass: number) {
     const secret = await stageSecret(ports, context, stage)
-    const described = tests ? describeTests({ failToPass, stillFailing: tests.stillFailing.length, broken: tests.broken }) : ''
+    const described = tests
+      ? describeTests({ failToPass, stillFailing: tests.stillFailing.length, broken: tests.broken })
+      : ''
     const leaks = findLeaks(comment, secret)
     const feedback = ports.prompts.fill('refine', { comment: maskLeaks(comment, leaks), tests: described })
     return { feedback, masked: leaks.map((leak) => leak.text) }
@@ -196,7 +218,8 @@ const judgeReply = z.object({ score: z.number().min(0).max(1), comment: z.string
 /** The capture of a round, with its tree in the scratch store again if that was lost. */
 export async function captureOf(ports: Ports, context: RolloutContext, stage: number, round: number): Promise<Capture> {
   const captured = await ports.store.getRecord<Capture>(recordKey.round(context.id, stage, round, 'capture'))
-  if (!captured) throw new InvalidInputError(`rollout ${context.id}, stage ${stage}, round ${round} was not captured yet`)
+  if (!captured)
+    throw new InvalidInputError(`rollout ${context.id}, stage ${stage}, round ${round} was not captured yet`)
   if (!(await context.repository.has(captured.tree))) {
     const { initialTree } = await context.state(stage)
     await context.repository.applyPatch(initialTree, await ports.store.getBlob(captured.patch))

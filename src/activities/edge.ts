@@ -40,6 +40,10 @@ export function atEdge<I, O>(ports: Ports, work: (input: I, scope: Scope) => Pro
         },
       })
     } catch (error) {
+      if (context.cancellationDetails?.workerShutdown) {
+        // What was in flight is lost with this worker; another one takes over at once.
+        throw ApplicationFailure.create({ type: 'Drained', message: 'the worker was stopped', nextRetryDelay: '100ms' })
+      }
       if (context.cancellationSignal.aborted) throw new CancelledFailure('the activity was cancelled')
       throw translate(error, { attempt: context.info.attempt, redact: ports.redact })
     } finally {
@@ -59,9 +63,6 @@ export function atFence<I extends RolloutInput, O>(
     return work(input, { ...scope, fence })
   })
 }
-
-/** Failure types that park a chain instead of failing it: what is missing can come back. */
-export const PARKING_TYPES = ['ModelUnavailable', 'ModelRefused', 'ReplyUnreadable', 'InfrastructureUnavailable'] as const
 
 /** A model whose replies stay in another form than the one asked for. */
 export class ReplyUnreadableError extends Error {
@@ -88,7 +89,8 @@ export function translate(error: unknown, options: { attempt: number; redact: Re
   const fail = (type: string) => ApplicationFailure.create({ type, message, nonRetryable: true })
   const retry = (type: string, nextRetryDelay?: number) =>
     ApplicationFailure.create({ type, message, nonRetryable: false, nextRetryDelay })
-  const infrastructure = () => (attempt >= INFRASTRUCTURE_ATTEMPTS ? fail('InfrastructureUnavailable') : retry('Infrastructure'))
+  const infrastructure = () =>
+    attempt >= INFRASTRUCTURE_ATTEMPTS ? fail('InfrastructureUnavailable') : retry('Infrastructure')
 
   switch (named.name) {
     case 'FencedError':
@@ -101,6 +103,8 @@ export function translate(error: unknown, options: { attempt: number; redact: Re
       return fail('ModelRefused')
     case 'ReplyUnreadableError':
       return fail('ReplyUnreadable')
+    case 'SetupFailedError':
+      return fail('EnvironmentInvalid')
     case 'InvalidInputError':
       return fail('InvalidInput')
     case 'SandboxError':

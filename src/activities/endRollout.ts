@@ -57,7 +57,8 @@ export async function endRollout(
   scope: Scope & { fence: Fence },
 ): Promise<Ended> {
   const context = await openRollout(ports, input.rollout)
-  for (const name of await context.provider.list({ owner: ports.instance, rollout: context.id })) await context.provider.remove(name)
+  for (const name of await context.provider.list({ owner: ports.instance, rollout: context.id }))
+    await context.provider.remove(name)
 
   const stages: StageResult[] = []
   for (const index of context.chain.stages.keys()) {
@@ -151,7 +152,10 @@ async function assembleSample(options: {
       patch: result.patch,
       messages: [own[0]!, own.at(-1)! + 1],
       steps: assistants.length,
-      toolCalls: assistants.reduce((sum, message) => sum + (message.role === 'assistant' ? (message.tool_calls?.length ?? 0) : 0), 0),
+      toolCalls: assistants.reduce(
+        (sum, message) => sum + (message.role === 'assistant' ? (message.tool_calls?.length ?? 0) : 0),
+        0,
+      ),
       usage: played.usageByStage[result.stage] ?? noUsage(),
       rebuilds: lives.length - 1,
       diverged: lives.flatMap((life) => life.diverged),

@@ -28,7 +28,11 @@ interface Gathered {
  * Gathers a repository's closed pull requests with all their evidence. Each is on record as soon as it is fetched, so a
  * retried activity fetches only the rest. Returns the mining's number.
  */
-export async function gatherPullRequests(ports: Ports, input: MineInput, scope: Scope): Promise<{ n: number; pullRequests: number }> {
+export async function gatherPullRequests(
+  ports: Ports,
+  input: MineInput,
+  scope: Scope,
+): Promise<{ n: number; pullRequests: number }> {
   const { repository } = input
   const done = await ports.store.listRecords(recordKey.minings(repository))
   const n = done.length
@@ -99,7 +103,11 @@ export async function linkChains(
   }
 }
 
-async function readGathered(ports: Ports, repository: string, n: number): Promise<{ pulls: PullRequest[]; blobs: Mining['pullRequests'] }> {
+async function readGathered(
+  ports: Ports,
+  repository: string,
+  n: number,
+): Promise<{ pulls: PullRequest[]; blobs: Mining['pullRequests'] }> {
   const pulls: PullRequest[] = []
   const blobs: Mining['pullRequests'] = []
   for (const key of await ports.store.listRecords(gatheredPrefix(repository, n))) {

@@ -128,21 +128,34 @@ async function write(
     if (text === null) {
       if (!isStored) malformed++
       if (malformed >= TRIES_FOR_FORM) {
-        throw new ReplyUnreadableError(`the writer's reply to ${key} is not the JSON that was asked for, ${malformed} times over`)
+        throw new ReplyUnreadableError(
+          `the writer's reply to ${key} is not the JSON that was asked for, ${malformed} times over`,
+        )
       }
-      messages.push(reply.message, { role: 'user', content: 'That is not the JSON object that was asked for. Answer with it and nothing else.' })
+      messages.push(reply.message, {
+        role: 'user',
+        content: 'That is not the JSON object that was asked for. Answer with it and nothing else.',
+      })
       continue
     }
     const leaks = findLeaks(text, task.secret)
     if (leaks.length === 0) return { text, masked: [] }
-    if (rewrites++ === REWRITES_FOR_LEAKS) return { text: maskLeaks(text, leaks), masked: leaks.map((leak) => leak.text) }
+    if (rewrites++ === REWRITES_FOR_LEAKS)
+      return { text: maskLeaks(text, leaks), masked: leaks.map((leak) => leak.text) }
     const given = leaks.map((leak) => `- ${leak.text}`).join('\n')
-    messages.push(reply.message, { role: 'user', content: `This gives the edit away by naming:\n${given}\nWrite it again without these.` })
+    messages.push(reply.message, {
+      role: 'user',
+      content: `This gives the edit away by naming:\n${given}\nWrite it again without these.`,
+    })
   }
 }
 
 /** What a stage's tests demand, and what its query must not tell. */
-async function studyPatch(ports: Ports, context: RolloutContext, stage: Stage): Promise<{ demanded: StageInterface; secret: Secret }> {
+async function studyPatch(
+  ports: Ports,
+  context: RolloutContext,
+  stage: Stage,
+): Promise<{ demanded: StageInterface; secret: Secret }> {
   const patch = (await ports.store.getBlob(stage.patch)).toString('utf8')
   const addedTestLines = addedLines(patch, { paths: stage.testFiles, isAmong: true })
   const addedSourceLines = addedLines(patch, { paths: stage.testFiles, isAmong: false })

@@ -55,7 +55,15 @@ export async function prepareStage(
       before: null,
     }
     if (study?.isValid && context.environment) {
-      const report = await runStageTests({ ports, context, environment: context.environment, stage, tree, purpose: 'before', scope })
+      const report = await runStageTests({
+        ports,
+        context,
+        environment: context.environment,
+        stage,
+        tree,
+        purpose: 'before',
+        scope,
+      })
       const passed = passedTests(report)
       made.before = {
         report,
@@ -85,10 +93,20 @@ export async function prepareStage(
  * The tree of S_init(t) by `substitute`: the agent's tree takes the place of the humans' in a three-way merge with base
  * H(t−1), ours B_t, theirs A(t−1). The previous stage's own test files are taken from upstream: the agent never saw them.
  */
-export async function carryInto(ports: Ports, context: RolloutContext, stage: number): Promise<{ tree: string; carryOver: CarryOver }> {
+export async function carryInto(
+  ports: Ports,
+  context: RolloutContext,
+  stage: number,
+): Promise<{ tree: string; carryOver: CarryOver }> {
   const { repository } = context
   const base = await treeOf(context, context.stage(stage).baseSha)
-  const untouched: CarryOver = { policy: 'none', upstreamTests: [], movedUpstream: [], conflicts: [], survivingShare: 1 }
+  const untouched: CarryOver = {
+    policy: 'none',
+    upstreamTests: [],
+    movedUpstream: [],
+    conflicts: [],
+    survivingShare: 1,
+  }
   if (stage === 0) return { tree: base, carryOver: untouched }
 
   const previous = context.stage(stage - 1)
@@ -115,14 +133,19 @@ export async function agentTreeOf(ports: Ports, context: RolloutContext, stage: 
   const { tree: initial } = await carryInto(ports, context, stage)
   const made = await context.repository.applyPatch(initial, await ports.store.getBlob(result.patch))
   if (made !== result.tree) {
-    throw new InvalidInputError(`the patch of rollout ${context.id}, stage ${stage} gives tree ${made}, not ${result.tree} as recorded`)
+    throw new InvalidInputError(
+      `the patch of rollout ${context.id}, stage ${stage} gives tree ${made}, not ${result.tree} as recorded`,
+    )
   }
   return made
 }
 
 async function treeOf(context: RolloutContext, sha: string): Promise<string> {
   const commit = await context.repository.commit(sha)
-  if (!commit) throw new InvalidInputError(`commit ${sha} of chain ${context.chain.id} is not in the mirror of ${context.chain.repository}`)
+  if (!commit)
+    throw new InvalidInputError(
+      `commit ${sha} of chain ${context.chain.id} is not in the mirror of ${context.chain.repository}`,
+    )
   return commit.tree
 }
 

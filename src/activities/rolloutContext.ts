@@ -31,7 +31,10 @@ export interface RolloutContext {
 export async function openRollout(ports: Ports, id: string): Promise<RolloutContext> {
   const { store } = ports
   const parts = splitRollout(id)
-  const campaign = await need(store.getRecord<Campaign>(recordKey.campaign(parts.campaign)), `campaign ${parts.campaign}`)
+  const campaign = await need(
+    store.getRecord<Campaign>(recordKey.campaign(parts.campaign)),
+    `campaign ${parts.campaign}`,
+  )
   const chain = await need(store.getRecord<Chain>(recordKey.chain(parts.chain)), `chain ${parts.chain}`)
   const { settings } = campaign
   const environment = settings.environment
@@ -48,9 +51,11 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
     provider: ports.sandboxes(settings.sandbox),
     stage: (index) => chain.stages[index]!,
     queries: () => need(store.getRecord<Queries>(recordKey.queries(id)), `queries of rollout ${id}`),
-    state: (stage) => need(store.getRecord<StageState>(recordKey.stageState(id, stage)), `state of rollout ${id}, stage ${stage}`),
+    state: (stage) =>
+      need(store.getRecord<StageState>(recordKey.stageState(id, stage)), `state of rollout ${id}, stage ${stage}`),
     result: (stage) => store.getRecord<StageResult>(recordKey.stageResult(id, stage)),
-    sandboxName: (purpose) => `${digestOf(`${ports.instance}/${id}`).slice('sha256:'.length, 'sha256:'.length + 16)}.${purpose}`,
+    sandboxName: (purpose) =>
+      `${digestOf(`${ports.instance}/${id}`).slice('sha256:'.length, 'sha256:'.length + 16)}.${purpose}`,
   }
 }
 

@@ -12,9 +12,7 @@ const COMMAND_TIMEOUT_MS = 120_000
 const REBUILDS_IN_A_SLICE = 3
 
 /** How a slice ended: the round is over, or another slice goes on with it. */
-export type Slice =
-  | { status: 'ended'; ending: RoundEnding; steps: number }
-  | { status: 'paused'; steps: number }
+export type Slice = { status: 'ended'; ending: RoundEnding; steps: number } | { status: 'paused'; steps: number }
 
 /**
  * Plays a part of a round: at most so many live steps or so much time, then hands over. What is on record is walked,
@@ -59,7 +57,9 @@ export async function playRollout(
     frame: {
       rollout: context.id,
       chain: context.chain.id,
-      system: ports.prompts.fill('agent', { path: context.settings.sandbox === 'docker' ? context.provider.repositoryPath('') : '.' }),
+      system: ports.prompts.fill('agent', {
+        path: context.settings.sandbox === 'docker' ? context.provider.repositoryPath('') : '.',
+      }),
       model: settings.model,
       seed: settings.seed,
       maxSteps: settings.maxSteps,

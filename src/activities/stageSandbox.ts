@@ -59,12 +59,18 @@ export async function openStageSandbox(options: {
       const { script, stdin, cwd, timeoutMs } = record.command
       const outcome = await sandbox.exec(
         record.key,
-        { script, cwd: cwd ?? undefined, timeoutMs, stdin: stdin ? (await store.getBlob(stdin)).toString('utf8') : undefined },
+        {
+          script,
+          cwd: cwd ?? undefined,
+          timeoutMs,
+          stdin: stdin ? (await store.getBlob(stdin)).toString('utf8') : undefined,
+        },
         scope.signal,
       )
       rerun.push(record.key)
       const now = digestOf(ports.redact(outcome.output.toString('utf8')))
-      if (outcome.exitCode !== record.outcome.exitCode || now !== (await outputDigest(record))) diverged.push(record.key)
+      if (outcome.exitCode !== record.outcome.exitCode || now !== (await outputDigest(record)))
+        diverged.push(record.key)
     }
     return { rerun, diverged }
   }
@@ -89,8 +95,13 @@ export async function layRepository(options: {
   if (!environment || environment.setup.length === 0) return null
   for (const [index, script] of environment.setup.entries()) {
     scope.report({ setup: index })
-    const outcome = await sandbox.exec(`setup.${index}`, { script, timeoutMs: environment.timeouts.setupMs }, scope.signal)
-    if (outcome.exitCode !== 0) throw new SetupFailedError(script, outcome.exitCode, ports.redact(outcome.output.toString('utf8').slice(-2_000)))
+    const outcome = await sandbox.exec(
+      `setup.${index}`,
+      { script, timeoutMs: environment.timeouts.setupMs },
+      scope.signal,
+    )
+    if (outcome.exitCode !== 0)
+      throw new SetupFailedError(script, outcome.exitCode, ports.redact(outcome.output.toString('utf8').slice(-2_000)))
   }
   const captured = await context.repository.captureTree(await sandbox.readRepository(), {
     initialTree: tree,
@@ -109,8 +120,15 @@ export class SetupFailedError extends Error {
 
 /** A stage's recorded commands in the order they were run. */
 async function recordedCommands(ports: Ports, rollout: string, stage: number): Promise<CommandRecord[]> {
-  const keys = (await ports.store.listRecords(`rollouts/${rollout}/stages/${stage}`)).filter((key) => key.includes('/commands/'))
-  const order = (key: string) => key.split(/[/.]/).slice(-5).filter((part) => /^\d+$/.test(part)).map(Number)
+  const keys = (await ports.store.listRecords(`rollouts/${rollout}/stages/${stage}`)).filter((key) =>
+    key.includes('/commands/'),
+  )
+  const order = (key: string) =>
+    key
+      .split(/[/.]/)
+      .slice(-5)
+      .filter((part) => /^\d+$/.test(part))
+      .map(Number)
   keys.sort((a, b) => {
     const [left, right] = [order(a), order(b)]
     for (const [index, value] of left.entries()) if (value !== right[index]) return value - (right[index] ?? 0)

@@ -65,15 +65,23 @@ export async function runStageTests(options: {
  * A stage's tests on B_t and on H_t in the campaign's environment: which must come to pass, and which must keep
  * passing. Kept by chain, stage and environment, so it is run once for all rollouts. Null when no environment was given.
  */
-export async function studyEnvironment(ports: Ports, context: RolloutContext, stage: number, scope: Scope): Promise<EnvironmentResult | null> {
+export async function studyEnvironment(
+  ports: Ports,
+  context: RolloutContext,
+  stage: number,
+  scope: Scope,
+): Promise<EnvironmentResult | null> {
   const { environment, chain } = context
   if (!environment) return null
   const { baseSha, resultSha, testFiles } = context.stage(stage)
-  const digest = digestOf(digestOfJson({ environment, baseSha, resultSha, testFiles, sandbox: context.provider.kind })).slice('sha256:'.length)
+  const digest = digestOf(
+    digestOfJson({ environment, baseSha, resultSha, testFiles, sandbox: context.provider.kind }),
+  ).slice('sha256:'.length)
   const key = recordKey.environmentResult(chain.id, stage, digest)
   const known = await ports.store.getRecord<EnvironmentResult>(key)
   if (known) return known
-  const run = (tree: string, purpose: string) => runStageTests({ ports, context, environment, stage, tree, purpose, scope })
+  const run = (tree: string, purpose: string) =>
+    runStageTests({ ports, context, environment, stage, tree, purpose, scope })
   try {
     const base = await run(baseSha, 'base')
     const reference = await run(resultSha, 'reference')
@@ -91,7 +99,12 @@ export async function studyEnvironment(ports: Ports, context: RolloutContext, st
     return (await ports.store.putRecord(key, result)).value
   } catch (error) {
     if (!(error instanceof SetupFailedError)) throw error
-    const nothing: TestReport = { status: 'unreadable', exitCode: null, tests: [], output: await ports.store.putBlob(error.message) }
+    const nothing: TestReport = {
+      status: 'unreadable',
+      exitCode: null,
+      tests: [],
+      output: await ports.store.putBlob(error.message),
+    }
     const result: EnvironmentResult = {
       format: 'prchain.environment-result/1',
       isValid: false,
@@ -107,8 +120,10 @@ export async function studyEnvironment(ports: Ports, context: RolloutContext, st
 
 function reasonAgainst(stage: Stage, reference: TestReport, failToPass: string[]): string | null {
   if (stage.testFiles.length === 0) return `pull request ${stage.number} changes no test`
-  if (reference.status !== 'completed') return `the tests of pull request ${stage.number} are ${reference.status} with the reference patch`
-  if (failToPass.length === 0) return `no test of pull request ${stage.number} fails before the reference patch and passes with it`
+  if (reference.status !== 'completed')
+    return `the tests of pull request ${stage.number} are ${reference.status} with the reference patch`
+  if (failToPass.length === 0)
+    return `no test of pull request ${stage.number} fails before the reference patch and passes with it`
   return null
 }
 

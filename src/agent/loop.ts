@@ -54,7 +54,14 @@ export interface Progress {
 
 /** How a call of {@link playTurns} ended: the last turn's round is over, or the slice is full. */
 export type Played =
-  | { status: 'ended'; ending: RoundEnding; steps: number; conversation: TracedMessage[]; usageByStage: Usage[]; progress: Progress }
+  | {
+      status: 'ended'
+      ending: RoundEnding
+      steps: number
+      conversation: TracedMessage[]
+      usageByStage: Usage[]
+      progress: Progress
+    }
   | { status: 'paused'; steps: number; progress: Progress }
 
 /** A message as the model saw it, with its place. */
@@ -132,7 +139,13 @@ export async function playTurns(options: {
   async function think(turn: Turn, step: number): Promise<AssistantMessage | 'context-exceeded'> {
     const key = callKey(frame.rollout, turn.stage, turn.round, step)
     const request: ChatRequest = { model: frame.model, messages: [...messages], tools: AGENT_TOOLS, seed: frame.seed }
-    const play = { role: 'agent', chain: frame.chain, rollout: frame.rollout, stage: turn.stage, round: turn.round } as const
+    const play = {
+      role: 'agent',
+      chain: frame.chain,
+      rollout: frame.rollout,
+      stage: turn.stage,
+      round: turn.round,
+    } as const
     try {
       const { reply, isStored } = await ports.complete({ key, request, prefix, play, fence, signal })
       prefix = { key, count: messages.length }
@@ -141,7 +154,8 @@ export async function playTurns(options: {
       add((usageByStage[turn.stage] ??= { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }), reply.usage)
       return reply.message
     } catch (error) {
-      if ((error as ModelError).name === 'ModelError' && (error as ModelError).kind === 'context') return 'context-exceeded'
+      if ((error as ModelError).name === 'ModelError' && (error as ModelError).kind === 'context')
+        return 'context-exceeded'
       throw error
     }
   }

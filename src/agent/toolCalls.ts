@@ -23,7 +23,11 @@ export type ToolOutcome = { kind: 'observation'; text: string } | { kind: 'submi
 
 const argumentsOf = {
   shell: z.object({ command: z.string().min(1) }),
-  view: z.object({ path: z.string().min(1), start: z.number().int().min(1).optional(), end: z.number().int().min(1).optional() }),
+  view: z.object({
+    path: z.string().min(1),
+    start: z.number().int().min(1).optional(),
+    end: z.number().int().min(1).optional(),
+  }),
   edit: z.object({ path: z.string().min(1), old: z.string(), new: z.string() }),
   write: z.object({ path: z.string().min(1), content: z.string() }),
   submit: z.object({ summary: z.string() }),
@@ -33,7 +37,10 @@ const argumentsOf = {
  * Plays one tool call by running commands in the sandbox, so that all it does is on record. A call that cannot be
  * understood is answered with what is wrong with it.
  */
-export async function playToolCall(call: ToolCall, options: { run: RunCommand; timeoutMs: number }): Promise<ToolOutcome> {
+export async function playToolCall(
+  call: ToolCall,
+  options: { run: RunCommand; timeoutMs: number },
+): Promise<ToolOutcome> {
   const { run, timeoutMs } = options
   const { name } = call.function
   if (!(name in argumentsOf)) {
@@ -68,7 +75,9 @@ export async function playToolCall(call: ToolCall, options: { run: RunCommand; t
       }
       const found = read.output.split(parsed.value.old).length - 1
       if (parsed.value.old === '' || found !== 1) {
-        return observe(`Nothing was changed: \`old\` must occur exactly once in ${path}; it occurs ${parsed.value.old === '' ? 'everywhere (it is empty)' : `${found} times`}.`)
+        return observe(
+          `Nothing was changed: \`old\` must occur exactly once in ${path}; it occurs ${parsed.value.old === '' ? 'everywhere (it is empty)' : `${found} times`}.`,
+        )
       }
       const at = read.output.indexOf(parsed.value.old)
       const edited = read.output.slice(0, at) + parsed.value.new + read.output.slice(at + parsed.value.old.length)
@@ -81,7 +90,9 @@ export async function playToolCall(call: ToolCall, options: { run: RunCommand; t
 }
 
 type Parsed =
-  | { [N in keyof typeof argumentsOf]: { kind: 'right'; name: N; value: z.infer<(typeof argumentsOf)[N]> } }[keyof typeof argumentsOf]
+  | {
+      [N in keyof typeof argumentsOf]: { kind: 'right'; name: N; value: z.infer<(typeof argumentsOf)[N]> }
+    }[keyof typeof argumentsOf]
   | { kind: 'wrong'; text: string }
 
 function parseArguments(name: keyof typeof argumentsOf, text: string): Parsed {

@@ -8,7 +8,11 @@ import { readChain } from './targets.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
 
 /** `prchain chains [REPO]`: the chains of the store, one a line. */
-export async function listChains(options: { config: Config; repository: string | null; terminal: Terminal }): Promise<number> {
+export async function listChains(options: {
+  config: Config
+  repository: string | null
+  terminal: Terminal
+}): Promise<number> {
   const { config, repository, terminal } = options
   const store = composeStore(config)
   const chains: Chain[] = []
@@ -20,7 +24,12 @@ export async function listChains(options: { config: Config; repository: string |
   if (terminal.isJson) return EXIT.ended
   if (chains.length === 0) terminal.say('no chains yet: `prchain mine REPO` or `prchain chains import FILE`')
   else {
-    const rows = chains.map(({ id, repository: name, stages, shape, source }) => [id, name, stages.map((stage) => `#${stage.number}`).join(' → '), `${shape}, ${source}`])
+    const rows = chains.map(({ id, repository: name, stages, shape, source }) => [
+      id,
+      name,
+      stages.map((stage) => `#${stage.number}`).join(' → '),
+      `${shape}, ${source}`,
+    ])
     for (const line of columns([['chain', 'repository', 'pull requests', 'shape'], ...rows])) terminal.say(line)
   }
   return EXIT.ended
@@ -42,7 +51,8 @@ export async function importChains(options: { config: Config; path: string; term
   }
   for (const chain of chains) {
     const { isNew, isSame } = await storeChain(chain)
-    if (!isNew && !isSame) throw new InputError(`${path}: chain ${chain.id} is in the store already, with other content; give it another id`)
+    if (!isNew && !isSame)
+      throw new InputError(`${path}: chain ${chain.id} is in the store already, with other content; give it another id`)
     terminal.say(`${isNew ? 'imported' : 'already there'}: ${chain.id}`)
     terminal.emit(chain)
   }
@@ -76,11 +86,15 @@ export async function showChain(options: { config: Config; id: string; terminal:
   const chain = await readChain(composeStore(config), id)
   terminal.emit(chain)
   if (terminal.isJson) return EXIT.ended
-  terminal.say(`${chain.id}: ${chain.repository}, ${chain.stages.length} pull requests, ${chain.shape}, ${chain.source}`)
+  terminal.say(
+    `${chain.id}: ${chain.repository}, ${chain.stages.length} pull requests, ${chain.shape}, ${chain.source}`,
+  )
   for (const stage of chain.stages) {
     const changed = stage.files.length - stage.testFiles.length
     terminal.say(`\n#${stage.number} ${stage.title}`)
-    terminal.say(`  ${stage.mergedAt}, ${stage.style} ${stage.resultSha.slice(0, 12)} on ${stage.baseSha.slice(0, 12)}; ${changed} source file(s), ${stage.testFiles.length} test file(s)`)
+    terminal.say(
+      `  ${stage.mergedAt}, ${stage.style} ${stage.resultSha.slice(0, 12)} on ${stage.baseSha.slice(0, 12)}; ${changed} source file(s), ${stage.testFiles.length} test file(s)`,
+    )
     for (const link of chain.links.filter((one) => one.from === stage.number)) {
       terminal.say(`  builds on #${link.to} (score ${link.score.toFixed(2)})`)
       for (const reference of link.references) {

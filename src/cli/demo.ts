@@ -13,11 +13,19 @@ import { EXIT, InputError, type Terminal } from './terminal.ts'
  * `prchain demo`: the main job, whole, on the embedded default: an example repository, a loopback GitHub, a Temporal dev
  * server, the scripted model, a worker, and a new campaign. Ends when that has; `isKept` leaves the UI up until stopped.
  */
-export async function demo(options: { config: Config; isKept: boolean; terminal: Terminal; signal: AbortSignal }): Promise<number> {
+export async function demo(options: {
+  config: Config
+  isKept: boolean
+  terminal: Terminal
+  signal: AbortSignal
+}): Promise<number> {
   const { isKept, terminal, signal } = options
   const given = options.config
   const running = await findServer(given)
-  if (running) throw new InputError(`prchain runs over ${given.store} already (process ${running.pid}); stop it, or give the demo a --store of its own`)
+  if (running)
+    throw new InputError(
+      `prchain runs over ${given.store} already (process ${running.pid}); stop it, or give the demo a --store of its own`,
+    )
 
   const dir = join(storeDir(given), 'demo')
   const example = await buildExampleRepository({ dir })
@@ -37,7 +45,9 @@ export async function demo(options: { config: Config; isKept: boolean; terminal:
     scriptedSettings: given.scriptedSettings ?? writeFlaws(dir),
     campaign: given.campaign ?? `demo-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`,
   }
-  terminal.say(`example repository: ${example.repository}, model: scripted (a stand-in), sandboxes: ${config.sandbox === 'process' ? 'plain processes, which do not isolate' : 'Docker'}`)
+  terminal.say(
+    `example repository: ${example.repository}, model: scripted (a stand-in), sandboxes: ${config.sandbox === 'process' ? 'plain processes, which do not isolate' : 'Docker'}`,
+  )
   let embedded: Embedded | null = null
   try {
     embedded = await startEmbedded({
@@ -61,7 +71,12 @@ export async function demo(options: { config: Config; isKept: boolean; terminal:
       terminal.say(`campaign: ${asked.name}`)
       const followed = await followCampaign({ client: session.client, name: asked.name, terminal, signal })
       if (followed.status !== 'completed') {
-        const reason = followed.status === 'detached' ? 'stopped' : followed.status === 'failed' ? followed.reason : followed.state.parked[0]!.reason
+        const reason =
+          followed.status === 'detached'
+            ? 'stopped'
+            : followed.status === 'failed'
+              ? followed.reason
+              : followed.state.parked[0]!.reason
         terminal.say(`${followed.status}: ${reason}`)
         terminal.emit({ format: 'prchain.demo/1', status: 'failed', reason, samplesPath: null, temporalUi: uiUrl })
         return followed.status === 'detached' ? EXIT.detached : EXIT.failed

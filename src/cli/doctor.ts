@@ -41,7 +41,12 @@ export async function doctor(options: { config: Config; terminal: Terminal }): P
 
 function checkNode(): Finding {
   const isNew = Number(process.versions.node.split('.')[0]) >= 24
-  return { what: 'Node', status: isNew ? 'ok' : 'missing', found: process.version, fix: isNew ? '' : 'Node 24 or newer is needed: run through npm, which brings it' }
+  return {
+    what: 'Node',
+    status: isNew ? 'ok' : 'missing',
+    found: process.version,
+    fix: isNew ? '' : 'Node 24 or newer is needed: run through npm, which brings it',
+  }
 }
 
 async function checkGit(): Promise<Finding> {
@@ -50,7 +55,12 @@ async function checkGit(): Promise<Finding> {
     const version = stdout.trim().replace('git version ', '')
     const [major = 0, minor = 0] = version.split('.').map(Number)
     const isNew = major > 2 || (major === 2 && minor >= 38)
-    return { what: 'git', status: isNew ? 'ok' : 'missing', found: version, fix: isNew ? '' : 'git 2.38 or newer is needed for merges of trees' }
+    return {
+      what: 'git',
+      status: isNew ? 'ok' : 'missing',
+      found: version,
+      fix: isNew ? '' : 'git 2.38 or newer is needed for merges of trees',
+    }
   } catch {
     return { what: 'git', status: 'missing', found: 'not found', fix: 'install git 2.38 or newer' }
   }
@@ -67,7 +77,12 @@ async function checkTemporalCli(config: Config): Promise<Finding> {
     })
     return { what: 'Temporal CLI', status: 'ok', found: `${found.version} (${found.source})`, fix: '' }
   } catch (error) {
-    return { what: 'Temporal CLI', status: 'optional', found: (error as Error).message.split('\n')[0]!, fix: 'prchain demo and prchain up install it when they need it' }
+    return {
+      what: 'Temporal CLI',
+      status: 'optional',
+      found: (error as Error).message.split('\n')[0]!,
+      fix: 'prchain demo and prchain up install it when they need it',
+    }
   }
 }
 
@@ -75,7 +90,12 @@ async function checkTemporalServer(config: Config): Promise<Finding> {
   const what = 'Temporal server'
   const server = await findServer(config).catch(() => null)
   if (config.temporalAddress === null && server === null) {
-    return { what, status: 'optional', found: 'none named and none running', fix: '`prchain up` starts one; TEMPORAL_ADDRESS names another' }
+    return {
+      what,
+      status: 'optional',
+      found: 'none named and none running',
+      fix: '`prchain up` starts one; TEMPORAL_ADDRESS names another',
+    }
   }
   try {
     const session = await openSession(config)
@@ -93,20 +113,38 @@ async function checkDocker(config: Config): Promise<Finding> {
     return { what, status: 'ok', found: config.dockerHost ?? 'default socket', fix: '' }
   } catch (error) {
     const isNeeded = config.sandbox === 'docker' || hasRealModel(config)
-    return { what, status: isNeeded ? 'missing' : 'optional', found: (error as Error).message, fix: 'install and start Docker, or set DOCKER_HOST; without it agents run as plain processes, which do not isolate' }
+    return {
+      what,
+      status: isNeeded ? 'missing' : 'optional',
+      found: (error as Error).message,
+      fix: 'install and start Docker, or set DOCKER_HOST; without it agents run as plain processes, which do not isolate',
+    }
   }
 }
 
 async function checkModel(config: Config): Promise<Finding> {
   const what = 'model endpoint'
   if (!hasRealModel(config)) {
-    return { what, status: 'optional', found: 'none named: the scripted model plays, a stand-in', fix: 'set OPENAI_BASE_URL and OPENAI_API_KEY for a real one' }
+    return {
+      what,
+      status: 'optional',
+      found: 'none named: the scripted model plays, a stand-in',
+      fix: 'set OPENAI_BASE_URL and OPENAI_API_KEY for a real one',
+    }
   }
   const url = `${(config.openaiBaseUrl ?? 'https://api.openai.com/v1').replace(/\/$/, '')}/models`
   try {
-    const answer = await fetch(url, { headers: { authorization: `Bearer ${config.openaiApiKey ?? 'none'}` }, signal: AbortSignal.timeout(10_000) })
+    const answer = await fetch(url, {
+      headers: { authorization: `Bearer ${config.openaiApiKey ?? 'none'}` },
+      signal: AbortSignal.timeout(10_000),
+    })
     if (answer.ok) return { what, status: 'ok', found: url, fix: '' }
-    return { what, status: 'missing', found: `${url} answers ${answer.status}`, fix: answer.status === 401 ? 'check OPENAI_API_KEY' : 'check OPENAI_BASE_URL' }
+    return {
+      what,
+      status: 'missing',
+      found: `${url} answers ${answer.status}`,
+      fix: answer.status === 401 ? 'check OPENAI_API_KEY' : 'check OPENAI_BASE_URL',
+    }
   } catch (error) {
     return { what, status: 'missing', found: `${url}: ${(error as Error).message}`, fix: 'check OPENAI_BASE_URL' }
   }
@@ -118,9 +156,19 @@ async function checkGitHub(config: Config): Promise<Finding> {
   try {
     const { limit, remaining, resetsAt } = await composeGitHub(config).rateLimit()
     const fix = config.githubToken === null ? 'set GITHUB_TOKEN: mining without one is slow' : ''
-    return { what, status: 'ok', found: `${config.githubApiUrl}, ${token}, ${remaining} of ${limit} calls left until ${resetsAt}`, fix }
+    return {
+      what,
+      status: 'ok',
+      found: `${config.githubApiUrl}, ${token}, ${remaining} of ${limit} calls left until ${resetsAt}`,
+      fix,
+    }
   } catch (error) {
-    return { what, status: 'optional', found: `${config.githubApiUrl}, ${token}: ${(error as Error).message}`, fix: 'mining needs it; chains that are in the store do not' }
+    return {
+      what,
+      status: 'optional',
+      found: `${config.githubApiUrl}, ${token}: ${(error as Error).message}`,
+      fix: 'mining needs it; chains that are in the store do not',
+    }
   }
 }
 
@@ -128,7 +176,12 @@ async function checkEnvironment(path: string): Promise<Finding> {
   const what = 'environment'
   try {
     const { image, test } = await readEnvironment(path)
-    return { what, status: 'ok', found: `${path}: ${image ?? 'built from its Dockerfile'}, tests by ${test.report}`, fix: '' }
+    return {
+      what,
+      status: 'ok',
+      found: `${path}: ${image ?? 'built from its Dockerfile'}, tests by ${test.report}`,
+      fix: '',
+    }
   } catch (error) {
     return { what, status: 'missing', found: (error as Error).message, fix: '' }
   }

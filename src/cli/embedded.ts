@@ -113,7 +113,9 @@ export async function startEmbedded(options: {
     closeSync(log)
     child.once('exit', (code, signal) => {
       if (isStopping) return
-      onLine(`the worker ended by itself (${signal ?? `code ${code}`}); starting it again; its log is ${join(dir, 'logs', 'worker.log')}`)
+      onLine(
+        `the worker ended by itself (${signal ?? `code ${code}`}); starting it again; its log is ${join(dir, 'logs', 'worker.log')}`,
+      )
       const delayMs = Date.now() - startedMs < QUICK_DEATH_MS ? QUICK_DEATH_MS : 0
       worker = null
       setTimeout(() => {

@@ -37,13 +37,16 @@ export async function followCampaign(options: {
       tell(state)
       if (state.status === 'done') return { status: 'completed', state }
       const { waiting, running } = state.chains
-      if (state.status === 'running' && waiting === 0 && running > 0 && state.parked.length === running) return { status: 'needs-attention', state }
+      if (state.status === 'running' && waiting === 0 && running > 0 && state.parked.length === running)
+        return { status: 'needs-attention', state }
     } else {
       const ended = await endOf()
       if (ended) return ended
       if (Date.now() - heardMs > SILENCE_MS && !isWarned) {
         isWarned = true
-        terminal.say(`no worker has answered for ${SILENCE_MS / 1000} s: start one with \`prchain worker\`, or \`prchain up\``)
+        terminal.say(
+          `no worker has answered for ${SILENCE_MS / 1000} s: start one with \`prchain worker\`, or \`prchain up\``,
+        )
       }
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => {})
@@ -66,7 +69,8 @@ export async function followCampaign(options: {
       tell(state)
       return { status: 'completed', state }
     } catch (error) {
-      if (error instanceof WorkflowFailedError) return { status: 'failed', reason: error.cause?.message ?? error.message }
+      if (error instanceof WorkflowFailedError)
+        return { status: 'failed', reason: error.cause?.message ?? error.message }
       return null
     }
   }

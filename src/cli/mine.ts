@@ -8,9 +8,16 @@ import { openSession } from './session.ts'
 import { EXIT, FailedError, InputError, type Terminal } from './terminal.ts'
 
 /** `prchain mine REPO`: gathers a repository's pull requests, links them, and stores the chains. */
-export async function mine(options: { config: Config; repository: string; min: number; max: number; terminal: Terminal }): Promise<number> {
+export async function mine(options: {
+  config: Config
+  repository: string
+  min: number
+  max: number
+  terminal: Terminal
+}): Promise<number> {
   const { config, repository, min, max, terminal } = options
-  if (!repositoryName.safeParse(repository).success) throw new InputError(`"${repository}" is no repository: expected owner/name`)
+  if (!repositoryName.safeParse(repository).success)
+    throw new InputError(`"${repository}" is no repository: expected owner/name`)
   if (!(min >= 1 && max >= min)) throw new InputError(`--min ${min} --max ${max}: expected 1 ≤ min ≤ max`)
   const session = await openSession(config)
   try {
@@ -29,8 +36,12 @@ export async function mine(options: { config: Config; repository: string; min: n
     return EXIT.ended
   } catch (cause) {
     if (cause instanceof WorkflowFailedError) {
-      const reason = cause.cause?.cause instanceof Error ? cause.cause.cause.message : (cause.cause?.message ?? cause.message)
-      throw new FailedError(`mining ${repository} failed: ${reason}; run the same command again, what was gathered is kept`, { cause })
+      const reason =
+        cause.cause?.cause instanceof Error ? cause.cause.cause.message : (cause.cause?.message ?? cause.message)
+      throw new FailedError(
+        `mining ${repository} failed: ${reason}; run the same command again, what was gathered is kept`,
+        { cause },
+      )
     }
     throw cause
   } finally {

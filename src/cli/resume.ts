@@ -30,7 +30,8 @@ export async function resume(options: { config: Config; target: string; terminal
       const state = await client.workflow.getHandle(workflowId.campaign(campaign)).query(campaignQuery)
       return state.parked.map((one) => workflowId.chain(one.rollout))
     } catch (cause) {
-      if (cause instanceof WorkflowNotFoundError) throw new InputError(`there is no campaign "${campaign}" on the server`, { cause })
+      if (cause instanceof WorkflowNotFoundError)
+        throw new InputError(`there is no campaign "${campaign}" on the server`, { cause })
       throw cause
     }
   }
@@ -41,8 +42,10 @@ export async function resume(options: { config: Config; target: string; terminal
         client.workflow.getHandle(id).executeUpdate(resumeUpdate, { args: [{ reason: 'by command' }] }),
       )
     } catch (cause) {
-      if (cause instanceof WorkflowNotFoundError) throw new InputError(`there is no running workflow "${id}" on the server`, { cause })
-      if (cause instanceof WorkflowUpdateFailedError) throw new InputError(cause.cause?.message ?? cause.message, { cause })
+      if (cause instanceof WorkflowNotFoundError)
+        throw new InputError(`there is no running workflow "${id}" on the server`, { cause })
+      if (cause instanceof WorkflowUpdateFailedError)
+        throw new InputError(cause.cause?.message ?? cause.message, { cause })
       throw cause
     }
   }
@@ -59,7 +62,8 @@ export async function cancel(options: { config: Config; target: string; terminal
     terminal.emit({ format: 'prchain.cancel/1', workflow: id })
     return EXIT.ended
   } catch (cause) {
-    if (cause instanceof WorkflowNotFoundError) throw new InputError(`there is no running workflow "${id}" on the server`, { cause })
+    if (cause instanceof WorkflowNotFoundError)
+      throw new InputError(`there is no running workflow "${id}" on the server`, { cause })
     throw cause
   } finally {
     await session.close()

@@ -10,7 +10,14 @@ import { InputError } from './terminal.ts'
 const DEFAULTS = { accept: 'hybrid', threshold: 0.8, refinements: 3, overview: 'every', hasInterface: true } as const
 
 /** The paper's own way, where it differs from {@link DEFAULTS}. docs/paper.md says why. */
-const PAPER = { accept: 'judge', threshold: 0.8, refinements: 3, overview: 'first', hasInterface: false, model: 'glm-4.6' } as const
+const PAPER = {
+  accept: 'judge',
+  threshold: 0.8,
+  refinements: 3,
+  overview: 'first',
+  hasInterface: false,
+  model: 'glm-4.6',
+} as const
 
 const SCRIPTED_MODEL = 'scripted'
 
@@ -19,7 +26,8 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
   const preset = config.preset === 'paper' ? PAPER : DEFAULTS
   const isReal = hasRealModel(config)
   const named = config.model ?? (config.preset === 'paper' ? PAPER.model : null)
-  if (isReal && named === null) throw new InputError('model: name the model of the endpoint with --model or PRCHAIN_MODEL')
+  if (isReal && named === null)
+    throw new InputError('model: name the model of the endpoint with --model or PRCHAIN_MODEL')
   const model = isReal ? named! : SCRIPTED_MODEL
   const given = config.environment === null ? null : await readEnvironment(config.environment)
   const sandbox = await chooseSandbox(config, given)
@@ -63,7 +71,9 @@ async function chooseSandbox(config: Config, given: Environment | null): Promise
   if (engine === null) {
     if (hasImage) return 'docker'
     if (config.sandbox === 'auto' && !hasRealModel(config)) return 'process'
-    throw new InputError('environment: a Docker sandbox needs an image or a Dockerfile: give --environment FILE with one')
+    throw new InputError(
+      'environment: a Docker sandbox needs an image or a Dockerfile: give --environment FILE with one',
+    )
   }
   if (config.sandbox === 'docker' || hasRealModel(config)) {
     throw new InputError(

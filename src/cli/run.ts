@@ -1,4 +1,8 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/client'
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+} from '@temporalio/client'
 import { composeStore, storeDir } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { canonicalJson } from '../domain/canonical.ts'
@@ -27,7 +31,9 @@ export async function run(options: {
   try {
     await recordCampaign(composeStore(config), asked)
     await startCampaign({ session, config, asked })
-    terminal.say(`campaign ${asked.name}: ${targets.join(', ')}, with ${asked.settings.model}${asked.settings.model === 'scripted' ? ', a stand-in,' : ''} in ${sandboxWords(asked)}`)
+    terminal.say(
+      `campaign ${asked.name}: ${targets.join(', ')}, with ${asked.settings.model}${asked.settings.model === 'scripted' ? ', a stand-in,' : ''} in ${sandboxWords(asked)}`,
+    )
     if (session.uiUrl) terminal.say(`Temporal UI: ${session.uiUrl}`)
     if (isDetached) {
       terminal.emit({ format: 'prchain.run/1', status: 'detached', campaign: asked.name, temporalUi: session.uiUrl })
@@ -41,7 +47,11 @@ export async function run(options: {
 }
 
 /** What a campaign is asked, checked. Writes nothing but the environment's blob. Throws {@link InputError}. */
-export async function askCampaign(options: { config: Config; targets: string[]; terminal: Terminal }): Promise<Campaign> {
+export async function askCampaign(options: {
+  config: Config
+  targets: string[]
+  terminal: Terminal
+}): Promise<Campaign> {
   const { config, targets, terminal } = options
   if (config.campaign !== null && !campaignName.safeParse(config.campaign).success) {
     throw new InputError(`campaign: "${config.campaign}" is no name: letters, digits, ".", "_" and "-", at most 60`)
@@ -59,7 +69,9 @@ export async function recordCampaign(store: Store, asked: Campaign): Promise<voi
   const { createdAt: _at, ...known } = value
   const { createdAt: _now, ...now } = asked
   if (canonicalJson(known) !== canonicalJson(now)) {
-    throw new InputError(`campaign ${asked.name} is on record with other settings: ${differences(known, now).join('; ')}. Give another --campaign, or the same settings`)
+    throw new InputError(
+      `campaign ${asked.name} is on record with other settings: ${differences(known, now).join('; ')}. Give another --campaign, or the same settings`,
+    )
   }
 }
 
@@ -79,19 +91,35 @@ export async function startCampaign(options: { session: Session; config: Config;
     })
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
-    throw new InputError(`campaign ${asked.name} is done; its samples are in ${storeDir(config)}/samples/${asked.name}.jsonl. Give another --campaign to run it anew`, { cause: error })
+    throw new InputError(
+      `campaign ${asked.name} is done; its samples are in ${storeDir(config)}/samples/${asked.name}.jsonl. Give another --campaign to run it anew`,
+      { cause: error },
+    )
   }
 }
 
 /** Says how a campaign stands when following it ended, and returns the exit code. */
-export function report(options: { followed: Followed; name: string; terminal: Terminal; uiUrl: string | null }): number {
+export function report(options: {
+  followed: Followed
+  name: string
+  terminal: Terminal
+  uiUrl: string | null
+}): number {
   const { followed, name, terminal, uiUrl } = options
   switch (followed.status) {
     case 'completed': {
       const { state } = followed
       terminal.say(describeFunnel(state.funnel))
       terminal.say(`samples: ${state.samplesPath}`)
-      terminal.emit({ format: 'prchain.run/1', status: 'completed', campaign: name, funnel: state.funnel, endings: state.endings, samplesPath: state.samplesPath, temporalUi: uiUrl })
+      terminal.emit({
+        format: 'prchain.run/1',
+        status: 'completed',
+        campaign: name,
+        funnel: state.funnel,
+        endings: state.endings,
+        samplesPath: state.samplesPath,
+        temporalUi: uiUrl,
+      })
       return EXIT.ended
     }
     case 'needs-attention': {
@@ -112,7 +140,13 @@ export function report(options: { followed: Followed; name: string; terminal: Te
     case 'failed':
       terminal.say(`campaign ${name} failed: ${followed.reason}`)
       terminal.say('  run the same command again to start it anew; nothing that is on record is done twice')
-      terminal.emit({ format: 'prchain.run/1', status: 'failed', campaign: name, reason: followed.reason, temporalUi: uiUrl })
+      terminal.emit({
+        format: 'prchain.run/1',
+        status: 'failed',
+        campaign: name,
+        reason: followed.reason,
+        temporalUi: uiUrl,
+      })
       return EXIT.failed
     case 'detached':
       terminal.say(`detached; the campaign goes on: prchain status ${name}`)
@@ -124,7 +158,9 @@ export function report(options: { followed: Followed; name: string; terminal: Te
 }
 
 function sandboxWords(asked: Campaign): string {
-  return asked.settings.sandbox === 'docker' ? 'Docker sandboxes without network' : 'plain processes, which do not isolate'
+  return asked.settings.sandbox === 'docker'
+    ? 'Docker sandboxes without network'
+    : 'plain processes, which do not isolate'
 }
 
 function differences(known: object, now: object, path = ''): string[] {
@@ -132,6 +168,8 @@ function differences(known: object, now: object, path = ''): string[] {
     const [a, b] = [known, now].map((side) => (side as Record<string, unknown>)[name])
     if (canonicalJson(a) === canonicalJson(b)) return []
     const isNested = [a, b].every((side) => side !== null && typeof side === 'object' && !Array.isArray(side))
-    return isNested ? differences(a as object, b as object, `${path}${name}.`) : [`${path}${name} is ${JSON.stringify(a)} there and ${JSON.stringify(b)} now`]
+    return isNested
+      ? differences(a as object, b as object, `${path}${name}.`)
+      : [`${path}${name} is ${JSON.stringify(a)} there and ${JSON.stringify(b)} now`]
   })
 }

@@ -38,6 +38,9 @@ export async function openSession(config: Config): Promise<Session> {
       close: () => connection.close(),
     }
   } catch (cause) {
-    throw new FailedError(`no Temporal server answers at ${address}: start one with \`prchain up\`, or name another by TEMPORAL_ADDRESS`, { cause })
+    throw new FailedError(
+      `no Temporal server answers at ${address}: start one with \`prchain up\`, or name another by TEMPORAL_ADDRESS`,
+      { cause },
+    )
   }
 }

@@ -27,7 +27,10 @@ async function showRollout(options: { config: Config; rollout: string; terminal:
   terminal.emit({ format: 'prchain.show-rollout/1', rollout, ended, live, verdicts })
   if (terminal.isJson) return EXIT.ended
 
-  if (ended) terminal.say(`${rollout}: ${ended.ending}${ended.reason ? `: ${ended.reason}` : ''}${ended.isScripted ? ' (scripted model: a stand-in)' : ''}`)
+  if (ended)
+    terminal.say(
+      `${rollout}: ${ended.ending}${ended.reason ? `: ${ended.reason}` : ''}${ended.isScripted ? ' (scripted model: a stand-in)' : ''}`,
+    )
   if (live) sayLive(live, terminal)
   const rows = verdicts.map(({ stage, round, verdict }) => [
     `${stage + 1}`,
@@ -37,7 +40,9 @@ async function showRollout(options: { config: Config; rollout: string; terminal:
     verdict.hasPassedTests === null ? '' : verdict.hasPassedTests ? 'passed' : 'failed',
     verdict.comment.replace(/\s+/g, ' '),
   ])
-  if (rows.length > 0) for (const line of columns([['stage', 'round', 'verdict', 'score', 'tests', 'comment'], ...rows])) terminal.say(line)
+  if (rows.length > 0)
+    for (const line of columns([['stage', 'round', 'verdict', 'score', 'tests', 'comment'], ...rows]))
+      terminal.say(line)
   return EXIT.ended
 
   async function verdictsOf(): Promise<{ stage: number; round: number; verdict: Verdict }[]> {
@@ -55,7 +60,9 @@ async function liveState(config: Config, rollout: string): Promise<ChainState | 
   if (config.temporalAddress === null && (await findServer(config)) === null) return null
   const session = await openSession(config)
   try {
-    return await session.client.withDeadline(Date.now() + 5_000, () => session.client.workflow.getHandle(`chain/${rollout}`).query(stateQuery))
+    return await session.client.withDeadline(Date.now() + 5_000, () =>
+      session.client.workflow.getHandle(`chain/${rollout}`).query(stateQuery),
+    )
   } catch {
     return null
   } finally {
@@ -65,5 +72,8 @@ async function liveState(config: Config, rollout: string): Promise<ChainState | 
 
 function sayLive(state: ChainState, terminal: Terminal): void {
   terminal.say(`${state.rollout}: ${state.status}: ${state.doing}`)
-  if (state.attention) terminal.say(`  waits since ${state.attention.since}: ${state.attention.reason}\n  resume: ${state.attention.command}`)
+  if (state.attention)
+    terminal.say(
+      `  waits since ${state.attention.since}: ${state.attention.reason}\n  resume: ${state.attention.command}`,
+    )
 }

@@ -19,7 +19,11 @@ interface Standing {
 }
 
 /** `prchain status [CAMPAIGN]`: how campaigns stand; with no server, what the store says, and that it says so. */
-export async function status(options: { config: Config; campaign: string | null; terminal: Terminal }): Promise<number> {
+export async function status(options: {
+  config: Config
+  campaign: string | null
+  terminal: Terminal
+}): Promise<number> {
   const { config, campaign, terminal } = options
   const store = composeStore(config)
   const recorded: Campaign[] = []
@@ -29,7 +33,9 @@ export async function status(options: { config: Config; campaign: string | null;
   const name = campaign?.replace(/^campaign\//, '') ?? null
   const chosen = name === null ? recorded : recorded.filter((one) => one.name === name)
   if (name !== null && chosen.length === 0) {
-    throw new InputError(`there is no campaign "${name}"; known: ${recorded.map((one) => one.name).join(', ') || 'none'}`)
+    throw new InputError(
+      `there is no campaign "${name}"; known: ${recorded.map((one) => one.name).join(', ') || 'none'}`,
+    )
   }
 
   const hasServer = config.temporalAddress !== null || (await findServer(config)) !== null
@@ -53,14 +59,17 @@ export async function status(options: { config: Config; campaign: string | null;
       endings[rollout.ending] = (endings[rollout.ending] ?? 0) + 1
     }
     const live = session === null ? null : await ask(of)
-    const status = live?.status ?? (session === null ? 'unknown: no server' : 'not on this server, or no worker answers')
+    const status =
+      live?.status ?? (session === null ? 'unknown: no server' : 'not on this server, or no worker answers')
     return { format: 'prchain.status/1', campaign: of, source: live ? 'server' : 'store', status, live, endings }
   }
 
   async function ask(of: string): Promise<CampaignState | null> {
     const { client } = session!
     try {
-      return await client.withDeadline(Date.now() + 5_000, () => client.workflow.getHandle(workflowId.campaign(of)).query(campaignQuery))
+      return await client.withDeadline(Date.now() + 5_000, () =>
+        client.workflow.getHandle(workflowId.campaign(of)).query(campaignQuery),
+      )
     } catch {
       return null
     }
@@ -71,13 +80,16 @@ export async function status(options: { config: Config; campaign: string | null;
     const rows = standings.map((one) => [
       one.campaign,
       one.status,
-      Object.entries(one.endings).map(([ending, count]) => `${count} ${ending}`).join(', ') || 'nothing ended',
+      Object.entries(one.endings)
+        .map(([ending, count]) => `${count} ${ending}`)
+        .join(', ') || 'nothing ended',
     ])
     for (const line of rows.length > 0 ? columns([['campaign', 'status', 'rollouts'], ...rows]) : []) terminal.say(line)
     for (const { live } of standings) {
       if (!live) continue
       terminal.say(`\n${live.name}: ${describeFunnel(live.funnel)}`)
-      for (const { rollout, reason } of live.parked) terminal.say(`  needs attention: ${reason}\n    resume: prchain resume ${workflowId.chain(rollout)}`)
+      for (const { rollout, reason } of live.parked)
+        terminal.say(`  needs attention: ${reason}\n    resume: prchain resume ${workflowId.chain(rollout)}`)
       for (const rollout of live.failed) terminal.say(`  failed, will be started again: ${workflowId.chain(rollout)}`)
     }
   }

@@ -10,7 +10,12 @@ import { InputError } from './terminal.ts'
  * Checks what a campaign is to run, before anything starts: chains are known and their commits and files are in the
  * mirror; repositories are names and, with mirrors given, have one. Throws {@link InputError} naming what is wrong.
  */
-export async function checkTargets(options: { config: Config; store: Store; targets: readonly string[]; onLine: (line: string) => void }): Promise<void> {
+export async function checkTargets(options: {
+  config: Config
+  store: Store
+  targets: readonly string[]
+  onLine: (line: string) => void
+}): Promise<void> {
   const { config, store, targets, onLine } = options
   const git = composeGit(config)
   const open = async (repository: string) => {
@@ -23,7 +28,8 @@ export async function checkTargets(options: { config: Config; store: Store; targ
   }
   for (const target of targets) {
     if (target.includes('/')) {
-      if (!repositoryName.safeParse(target).success) throw new InputError(`"${target}" is no repository: expected owner/name`)
+      if (!repositoryName.safeParse(target).success)
+        throw new InputError(`"${target}" is no repository: expected owner/name`)
       if (config.mirrors !== null) await open(target)
       continue
     }
@@ -32,10 +38,15 @@ export async function checkTargets(options: { config: Config; store: Store; targ
     for (const stage of chain.stages) {
       for (const sha of [stage.baseSha, stage.resultSha]) {
         const where = `chain ${chain.id}, pull request ${stage.number}: commit ${sha}`
-        if (!(await repository.commit(sha))) throw new InputError(`${where} is not in the mirror of ${chain.repository}; fetch it there, or give another --mirrors`)
+        if (!(await repository.commit(sha)))
+          throw new InputError(
+            `${where} is not in the mirror of ${chain.repository}; fetch it there, or give another --mirrors`,
+          )
         const missing = await repository.missingObjects(sha)
         if (missing.length > 0) {
-          throw new InputError(`${where} is in the mirror of ${chain.repository}, but ${missing.length} of its objects are not (such as ${missing[0]}): the mirror is incomplete`)
+          throw new InputError(
+            `${where} is in the mirror of ${chain.repository}, but ${missing.length} of its objects are not (such as ${missing[0]}): the mirror is incomplete`,
+          )
         }
       }
     }
@@ -47,6 +58,9 @@ export async function readChain(store: Store, id: string): Promise<Chain> {
   const chain = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id) ? await store.getRecord<Chain>(recordKey.chain(id)) : null
   if (chain) return chain
   const known = (await store.listRecords(recordKey.chains)).map((key) => key.slice(recordKey.chains.length + 1))
-  const listed = known.length === 0 ? 'the store has none: `prchain mine REPO` or `prchain chains import FILE`' : `known: ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', …' : ''}`
+  const listed =
+    known.length === 0
+      ? 'the store has none: `prchain mine REPO` or `prchain chains import FILE`'
+      : `known: ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', …' : ''}`
   throw new InputError(`there is no chain "${id}"; ${listed}`)
 }

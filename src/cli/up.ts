@@ -7,14 +7,27 @@ import { EXIT, InputError, type Terminal } from './terminal.ts'
 export async function up(options: { config: Config; terminal: Terminal; signal: AbortSignal }): Promise<number> {
   const { config, terminal, signal } = options
   const running = await findServer(config)
-  if (running) throw new InputError(`prchain runs over ${config.store} already (process ${running.pid}, Temporal at ${running.temporal.address})`)
+  if (running)
+    throw new InputError(
+      `prchain runs over ${config.store} already (process ${running.pid}, Temporal at ${running.temporal.address})`,
+    )
   const embedded = await startEmbedded({ config, workerEnv: {}, onLine: (line) => terminal.say(line) })
   try {
     terminal.say(`Temporal: ${embedded.address}`)
     terminal.say(`Temporal UI: ${embedded.uiUrl}`)
-    if (embedded.scriptedUrl) terminal.say(`model: scripted, a stand-in, at ${embedded.scriptedUrl}; set OPENAI_BASE_URL and OPENAI_API_KEY for a real one`)
+    if (embedded.scriptedUrl)
+      terminal.say(
+        `model: scripted, a stand-in, at ${embedded.scriptedUrl}; set OPENAI_BASE_URL and OPENAI_API_KEY for a real one`,
+      )
     terminal.say('ready; Ctrl-C stops it all, and a restart goes on')
-    terminal.emit({ format: 'prchain.up/1', status: 'ready', address: embedded.address, temporalUi: embedded.uiUrl, scriptedUrl: embedded.scriptedUrl, processes: embedded.processes() })
+    terminal.emit({
+      format: 'prchain.up/1',
+      status: 'ready',
+      address: embedded.address,
+      temporalUi: embedded.uiUrl,
+      scriptedUrl: embedded.scriptedUrl,
+      processes: embedded.processes(),
+    })
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })

@@ -20,7 +20,9 @@ export function deriveInterface(options: {
 }): StageInterface {
   const { addedTestLines, addedSourceLines, knownWords } = options
   const inTests = new Set(wordsOf(addedTestLines))
-  const names = wordsOf(addedSourceLines).filter((word) => inTests.has(word) && !knownWords.has(word) && isIdentifier(word))
+  const names = wordsOf(addedSourceLines).filter(
+    (word) => inTests.has(word) && !knownWords.has(word) && isIdentifier(word),
+  )
   const source = addedSourceLines.join('\n')
   const literals = [...new Set(addedTestLines.flatMap((line) => [...line.matchAll(LITERAL)].map((match) => match[2]!)))]
   return { names, literals: literals.filter((literal) => /\s/.test(literal) && source.includes(literal)) }

@@ -29,7 +29,9 @@ function renderMoved(carryOver: CarryOver): string {
   const lines = ['## What has changed since your last request', '']
   if (movedUpstream.length === 0) lines.push('Nothing moved upstream. Your own work stands as you left it.')
   else {
-    lines.push('Other people have worked on the project. Your own work was carried over into its newer state. Changed upstream:')
+    lines.push(
+      'Other people have worked on the project. Your own work was carried over into its newer state. Changed upstream:',
+    )
     lines.push(...list(movedUpstream.map(describeChange)))
   }
   if (upstreamTests.length > 0) {

@@ -15,7 +15,10 @@ export function renderPull(pull: PullRequest, place: { index: number; count: num
     `Title: ${pull.title}`,
     ...section('Body', of('body')),
     ...section('Commit messages', of('commit')),
-    ...section('Issues', pull.issues.map((issue) => `#${issue.number} ${issue.title ?? ''}\n${issue.body ?? ''}`.trim())),
+    ...section(
+      'Issues',
+      pull.issues.map((issue) => `#${issue.number} ${issue.title ?? ''}\n${issue.body ?? ''}`.trim()),
+    ),
     ...section('Comments', of('comment')),
     ...section('Reviews', [...of('review'), ...of('review-comment')]),
     '</pull_request>',

@@ -14,7 +14,9 @@ export interface Place {
 function readArguments(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text)
-    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : null
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
   } catch {
     return null
   }
@@ -50,7 +52,10 @@ export function toSampleMessages(
           names.set(call.id, call.function.name)
           const parsed = readArguments(call.function.arguments)
           if (parsed === null) isReadable = false
-          return { ...call, function: { name: call.function.name, arguments: parsed ?? { _raw: call.function.arguments } } }
+          return {
+            ...call,
+            function: { name: call.function.name, arguments: parsed ?? { _raw: call.function.arguments } },
+          }
         })
         return {
           role: 'assistant',

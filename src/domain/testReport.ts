@@ -48,7 +48,9 @@ export function parseJUnit(xml: string, repositoryPath: string): TestResult[] | 
 
   function idOf(test: Case, path: string[]): string {
     const file = test.file?.startsWith(`${repositoryPath}/`) ? test.file.slice(repositoryPath.length + 1) : test.file
-    return [file, ...path, ...classesOf(test, file), test.name].filter((part) => part !== undefined && part !== '').join('::')
+    return [file, ...path, ...classesOf(test, file), test.name]
+      .filter((part) => part !== undefined && part !== '')
+      .join('::')
   }
 }
 

@@ -46,10 +46,15 @@ export function divideTests(base: TestReport, reference: TestReport): { failToPa
 }
 
 /** What the agent is told of its tests: counts of the hidden ones, names of those that it can see. */
-export function describeTests(options: { failToPass: number; stillFailing: number; broken: readonly string[] }): string {
+export function describeTests(options: {
+  failToPass: number
+  stillFailing: number
+  broken: readonly string[]
+}): string {
   const { failToPass, stillFailing, broken } = options
   const lines: string[] = []
-  if (stillFailing > 0) lines.push(`${stillFailing} of the ${failToPass} tests that this request is measured by still fail.`)
+  if (stillFailing > 0)
+    lines.push(`${stillFailing} of the ${failToPass} tests that this request is measured by still fail.`)
   if (broken.length > 0) {
     const shown = broken.slice(0, 10).map((id) => `- ${id}`)
     const rest = broken.length > 10 ? [`- and ${broken.length - 10} more`] : []

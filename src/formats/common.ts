@@ -9,9 +9,7 @@ export type BlobRef = z.infer<typeof blobRef>
 export const gitSha = z.string().regex(/^[0-9a-f]{40}$/, 'expected a full 40-digit git sha')
 
 /** `owner/name`, as GitHub spells it. */
-export const repositoryName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9-]*\/[A-Za-z0-9._-]+$/, 'expected owner/name')
+export const repositoryName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]*\/[A-Za-z0-9._-]+$/, 'expected owner/name')
 
 /** A pull request's or an issue's number. */
 export const pullNumber = z.number().int().positive()

@@ -41,9 +41,7 @@ export const pullRequest = z.object({
   url: z.string(),
   labels: z.array(z.string()),
   /** The pull request's own file list, or null where GitHub did not give it. */
-  files: z
-    .array(z.object({ path: z.string(), additions: z.number().int(), deletions: z.number().int() }))
-    .nullable(),
+  files: z.array(z.object({ path: z.string(), additions: z.number().int(), deletions: z.number().int() })).nullable(),
   /** The number of commits on the pull request's branch; 0 where unknown. */
   commitCount: z.number().int().nonnegative(),
   /** Every text of the thread, the title and the body first, then commits, comments, reviews, review comments. */

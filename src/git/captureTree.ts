@@ -35,7 +35,7 @@ export async function captureTree(options: {
   tar.once('error', (error) => entries.destroy(error))
   tar.pipe(entries)
   for await (const entry of entries) {
-    const { name, type, mode = 0o644, linkname, size = 0 } = entry.header
+    const { name, type, mode, linkname, size } = entry.header
     const path = name.replace(/^(\.\/)+/, '').replace(/\/$/, '')
     const reason = type === 'directory' || path === '' || path === '.' ? 'directory' : refusalOf(path, type, size)
     if (reason !== null) {
@@ -61,7 +61,8 @@ export async function captureTree(options: {
   for (const { path, mode, object } of initial) if (mode === GITLINK && !under(path)) await importer.link(path, object)
   await importer.end()
 
-  const git = async (...args: string[]) => (await runGit(args, { gitDir: places.scratch })).stdout.toString('utf8').trim()
+  const git = async (...args: string[]) =>
+    (await runGit(args, { gitDir: places.scratch })).stdout.toString('utf8').trim()
   const tree = await git('rev-parse', '--verify', `${ref}^{tree}`)
   await git('update-ref', '-d', ref)
   return { tree, leftOut: leftOut.sort((a, b) => (a.path < b.path ? -1 : 1)) }
@@ -69,7 +70,10 @@ export async function captureTree(options: {
   function refusalOf(path: string, type: string | null | undefined, size: number): LeftOut['reason'] | null {
     const segments = path.split('/')
     if (segments.some((segment) => segment.toLowerCase() === '.git')) return 'git-directory'
-    const isNamable = !path.startsWith('/') && !segments.some((segment) => segment === '' || segment === '.' || segment === '..') && !path.includes('\ufffd')
+    const isNamable =
+      !path.startsWith('/') &&
+      !segments.some((segment) => segment === '' || segment === '.' || segment === '..') &&
+      !path.includes('\ufffd')
     if (!isNamable || !['file', 'symlink', 'link'].includes(type ?? '')) return 'special-file'
     if (!tracked.has(path) && isIgnored(path)) return 'ignored'
     return size > limitBytes ? 'too-large' : null
@@ -78,12 +82,20 @@ export async function captureTree(options: {
 
 /** One `git fast-import` that makes one commit of the files it is given. */
 function openImporter(scratch: string, ref: string) {
-  const child = spawn('git', gitArguments(['fast-import', '--quiet', '--done'], scratch), { env: GIT_ENVIRONMENT, cwd: '/', stdio: ['pipe', 'ignore', 'pipe'] })
+  const child = spawn('git', gitArguments(['fast-import', '--quiet', '--done'], scratch), {
+    env: GIT_ENVIRONMENT,
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
   let said = ''
   child.stderr.on('data', (chunk) => (said += String(chunk)))
   const ended = new Promise<void>((done, fail) => {
-    child.once('error', (cause) => fail(new GitError('failed', `git fast-import could not be started: ${cause.message}`, { cause })))
-    child.once('close', (code) => (code === 0 ? done() : fail(new GitError('failed', `git fast-import ended with code ${code}: ${said.trim()}`))))
+    child.once('error', (cause) =>
+      fail(new GitError('failed', `git fast-import could not be started: ${cause.message}`, { cause })),
+    )
+    child.once('close', (code) =>
+      code === 0 ? done() : fail(new GitError('failed', `git fast-import ended with code ${code}: ${said.trim()}`)),
+    )
   })
   ended.catch(() => {})
   child.stdin.on('error', () => {})

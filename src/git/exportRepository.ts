@@ -12,7 +12,11 @@ const OWNER = { uid: 1000, gid: 1000, mtime: new Date(0) }
 const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n'
 
 /** A tar of a tree's files and a `.git` with one root commit of it: nothing of the mirror's history goes along. */
-export async function exportRepository(options: { repository: GitRepository; places: Places; tree: string }): Promise<Readable> {
+export async function exportRepository(options: {
+  repository: GitRepository
+  places: Places
+  tree: string
+}): Promise<Readable> {
   const { repository, places, tree } = options
   const gitDir = await provideGitDir(places, tree)
   const entries = await repository.listTree(tree)
@@ -35,11 +39,17 @@ async function provideGitDir(places: Places, tree: string): Promise<string> {
   if ((await stat(dir).catch(() => null)) !== null) return dir
   const aside = `${dir}.${process.pid}.${randomBytes(4).toString('hex')}`
   try {
-    for (const folder of ['objects/pack', 'objects/info', 'refs/heads', 'refs/tags']) await mkdir(join(aside, folder), { recursive: true })
+    for (const folder of ['objects/pack', 'objects/info', 'refs/heads', 'refs/tags'])
+      await mkdir(join(aside, folder), { recursive: true })
     await writeFile(join(aside, 'HEAD'), 'ref: refs/heads/main\n')
     await writeFile(join(aside, 'config'), CONFIG)
-    const commit = (await runGit(['commit-tree', `${tree}`, '-m', 'Initial state'], { gitDir: places.scratch })).stdout.toString('utf8').trim()
-    const { stdout } = await runGit(['pack-objects', '--revs', '--stdout', '--quiet', '--threads=1'], { gitDir: places.scratch, input: `${commit}\n` })
+    const commit = (await runGit(['commit-tree', tree, '-m', 'Initial state'], { gitDir: places.scratch })).stdout
+      .toString('utf8')
+      .trim()
+    const { stdout } = await runGit(['pack-objects', '--revs', '--stdout', '--quiet', '--threads=1'], {
+      gitDir: places.scratch,
+      input: `${commit}\n`,
+    })
     await runGit(['index-pack', '--stdin'], { gitDir: aside, input: stdout })
     await writeFile(join(aside, 'refs', 'heads', 'main'), `${commit}\n`)
     await runGit(['read-tree', commit], { gitDir: aside })
@@ -62,9 +72,16 @@ async function packGitDir(tar: Pack, gitDir: string): Promise<void> {
   }
 }
 
-async function packFiles(tar: Pack, scratch: string, entries: { path: string; mode: string; object: string }[]): Promise<void> {
+async function packFiles(
+  tar: Pack,
+  scratch: string,
+  entries: { path: string; mode: string; object: string }[],
+): Promise<void> {
   const folders = new Set<string>()
-  const blobs = readBlobs(scratch, entries.filter((entry) => entry.mode !== '160000').map((entry) => entry.object))
+  const blobs = readBlobs(
+    scratch,
+    entries.filter((entry) => entry.mode !== '160000').map((entry) => entry.object),
+  )
   for (const { path, mode } of entries) {
     const segments = path.split('/').slice(0, -1)
     for (const [index] of segments.entries()) {
@@ -79,7 +96,8 @@ async function packFiles(tar: Pack, scratch: string, entries: { path: string; mo
     }
     const { value } = await blobs.next()
     if (value === undefined) throw new GitError('failed', `git cat-file ended before ${path}`)
-    if (mode === '120000') tar.entry({ ...OWNER, name: path, type: 'symlink', linkname: value.toString('utf8'), mode: 0o777 })
+    if (mode === '120000')
+      tar.entry({ ...OWNER, name: path, type: 'symlink', linkname: value.toString('utf8'), mode: 0o777 })
     else await put(tar, { name: path, mode: mode === '100755' ? 0o755 : 0o644 }, value)
   }
   // Lets git end by itself, so that its failure is heard.
@@ -94,7 +112,11 @@ function put(tar: Pack, header: { name: string; mode: number }, content: Buffer)
 
 /** The contents of blobs, in the order asked, from one `git cat-file --batch`. */
 async function* readBlobs(scratch: string, objects: readonly string[]): AsyncGenerator<Buffer> {
-  const child = spawn('git', gitArguments(['cat-file', '--batch', '--buffer'], scratch), { env: GIT_ENVIRONMENT, cwd: '/', stdio: ['pipe', 'pipe', 'ignore'] })
+  const child = spawn('git', gitArguments(['cat-file', '--batch', '--buffer'], scratch), {
+    env: GIT_ENVIRONMENT,
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
   child.stdin.on('error', () => {})
   child.stdin.end(objects.map((object) => `${object}\n`).join(''))
   let rest: Buffer = Buffer.alloc(0)

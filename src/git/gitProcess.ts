@@ -51,7 +51,11 @@ export function runGit(
   options: { gitDir: string | null; input?: Buffer | string; env?: Record<string, string>; isFailureFine?: boolean },
 ): Promise<GitResult> {
   const { gitDir, input, env, isFailureFine = false } = options
-  const child = spawn('git', gitArguments(args, gitDir), { env: { ...GIT_ENVIRONMENT, ...env }, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn('git', gitArguments(args, gitDir), {
+    env: { ...GIT_ENVIRONMENT, ...env },
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   const out: Buffer[] = []
   const said: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
@@ -60,12 +64,19 @@ export function runGit(
   child.stdin.on('error', () => {})
   child.stdin.end(input ?? '')
   return new Promise((done, fail) => {
-    child.once('error', (cause) => fail(new GitError('failed', `git could not be started: ${cause.message}; install git 2.38 or newer`, { cause })))
+    child.once('error', (cause) =>
+      fail(new GitError('failed', `git could not be started: ${cause.message}; install git 2.38 or newer`, { cause })),
+    )
     child.once('close', (status, signal) => {
       const result = { code: status ?? 128, stdout: Buffer.concat(out), stderr: Buffer.concat(said).toString('utf8') }
       if (result.code === 0 || isFailureFine) return done(result)
       const how = signal ?? `code ${status}`
-      fail(new GitError('failed', `git ${args[0]} ended with ${how} in ${gitDir ?? 'no repository'}: ${result.stderr.trim()}`))
+      fail(
+        new GitError(
+          'failed',
+          `git ${args[0]} ended with ${how} in ${gitDir ?? 'no repository'}: ${result.stderr.trim()}`,
+        ),
+      )
     })
   })
 }

@@ -16,19 +16,27 @@ export function createGitHost(options: { cacheDir: string; cloneUrl: (repository
   return {
     async open(name, mirrors) {
       const folder = `${name.replace('/', '__')}.git`
-      const mirror = mirrors === null ? await provideClone(name, folder) : await checkMirror(join(resolve(mirrors), folder), name)
+      const mirror =
+        mirrors === null ? await provideClone(name, folder) : await checkMirror(join(resolve(mirrors), folder), name)
       return openScratch(name, folder, mirror)
     },
   }
 
   async function checkMirror(path: string, name: string): Promise<string> {
     if (!(await isDirectory(path))) {
-      throw new GitError('missing', `there is no mirror of ${name} at ${path}; link a git directory with refs/pull/N/head there, or leave --mirrors out to clone it`)
+      throw new GitError(
+        'missing',
+        `there is no mirror of ${name} at ${path}; link a git directory with refs/pull/N/head there, or leave --mirrors out to clone it`,
+      )
     }
     const result = await runGit(['rev-parse', '--absolute-git-dir'], { gitDir: path, isFailureFine: true })
-    const refs = result.code === 0 ? await runGit(['for-each-ref', '--count=1'], { gitDir: path, isFailureFine: true }) : result
+    const refs =
+      result.code === 0 ? await runGit(['for-each-ref', '--count=1'], { gitDir: path, isFailureFine: true }) : result
     if (refs.code !== 0 || refs.stdout.length === 0) {
-      throw new GitError('not-a-mirror', `${path} is no git directory with refs, so it is no mirror of ${name}: ${refs.stderr.trim() || 'it has no ref'}`)
+      throw new GitError(
+        'not-a-mirror',
+        `${path} is no git directory with refs, so it is no mirror of ${name}: ${refs.stderr.trim() || 'it has no ref'}`,
+      )
     }
     return path
   }
@@ -44,7 +52,8 @@ export function createGitHost(options: { cacheDir: string; cloneUrl: (repository
         if (!(await isDirectory(path))) throw error
       })
     } catch (cause) {
-      if (cause instanceof GitError) throw new GitError('missing', `${name} cannot be cloned from ${cloneUrl(name)}: ${cause.message}`, { cause })
+      if (cause instanceof GitError)
+        throw new GitError('missing', `${name} cannot be cloned from ${cloneUrl(name)}: ${cause.message}`, { cause })
       throw cause
     } finally {
       await rm(aside, { recursive: true, force: true })

@@ -12,9 +12,7 @@ export interface Commit {
 }
 
 /** A three-way merge's outcome. In a conflict's tree the conflicting text files hold both sides between markers. */
-export type MergeOutcome =
-  | { kind: 'clean'; tree: string }
-  | { kind: 'conflict'; tree: string; paths: string[] }
+export type MergeOutcome = { kind: 'clean'; tree: string } | { kind: 'conflict'; tree: string; paths: string[] }
 
 /** What was left out of a captured tree, and why. */
 export interface LeftOut {
@@ -57,7 +55,10 @@ export interface GitRepository {
    * tree on the host. `.git` anywhere is left out, untracked files that the `.gitignore`s of `initialTree` ignore are
    * left out, files over `limitBytes` and special files are left out, and each is named.
    */
-  captureTree(tar: Readable, options: { initialTree: string; limitBytes: number }): Promise<{ tree: string; leftOut: LeftOut[] }>
+  captureTree(
+    tar: Readable,
+    options: { initialTree: string; limitBytes: number },
+  ): Promise<{ tree: string; leftOut: LeftOut[] }>
   /**
    * A tar of a work tree and its `.git`, for a sandbox: a repository with one root commit of that tree and nothing
    * else, neutral author and date, no reflog, remote, tag or alternate.

@@ -4,7 +4,7 @@ import type { FileChange } from '../formats/chain.ts'
 export function readChanges(output: Buffer): FileChange[] {
   const parts = output.toString('utf8').split('\0')
   const changes = new Map<string, FileChange>()
-  for (let at = 0; at < parts.length; ) {
+  for (let at = 0; at < parts.length;) {
     const part = parts[at]!
     if (part === '') {
       at++
@@ -20,7 +20,15 @@ export function readChanges(output: Buffer): FileChange[] {
     const isRenamed = status.startsWith('R')
     const path = parts[at + (isRenamed ? 2 : 1)]!
     const kind = kindOf(status[0]!, { isSameContent: oldObject === newObject, isSameMode: oldMode === newMode })
-    changes.set(path, { path, oldPath: isRenamed ? parts[at + 1]! : null, kind, oldMode, newMode, additions: null, deletions: null })
+    changes.set(path, {
+      path,
+      oldPath: isRenamed ? parts[at + 1]! : null,
+      kind,
+      oldMode,
+      newMode,
+      additions: null,
+      deletions: null,
+    })
     return at + (isRenamed ? 3 : 2)
   }
 

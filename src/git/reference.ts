@@ -33,7 +33,10 @@ export async function resolveStage(
 
   if (merge.parents.length > 1) {
     if (!merge.parents.slice(1).includes(headSha)) {
-      throw new GitError('failed', `${merge.sha} does not merge the head ${headSha} of ${who}: the number belongs to another repository, or the head was pushed again`)
+      throw new GitError(
+        'failed',
+        `${merge.sha} does not merge the head ${headSha} of ${who}: the number belongs to another repository, or the head was pushed again`,
+      )
     }
     return settle('merge', merge.parents[0]!)
   }
@@ -44,7 +47,10 @@ export async function resolveStage(
   if (squashed === null) return settle('squash', parent)
   const rebasedOn = await ancestor(pull.commitCount)
   if (rebasedOn !== null && (await difference(own, rebasedOn)) === null) return settle('rebase', rebasedOn)
-  throw new GitError('failed', `the reference patch of ${who} does not match the pull request's own file list: ${squashed}`)
+  throw new GitError(
+    'failed',
+    `the reference patch of ${who} does not match the pull request's own file list: ${squashed}`,
+  )
 
   async function settle(style: ResolvedStage['style'], baseSha: string): Promise<ResolvedStage> {
     const resultSha = merge!.sha
@@ -64,7 +70,9 @@ export async function resolveStage(
     if (pull.files !== null) return new Map(pull.files.map((file) => [file.path, file]))
     const fork = await repository.mergeBase(onto, headSha!)
     if (fork === null) throw new GitError('failed', `the head of ${who} has no common ancestor with its base`)
-    return new Map((await repository.changes(fork, headSha!)).map((change) => [change.path, { additions: null, deletions: null }]))
+    return new Map(
+      (await repository.changes(fork, headSha!)).map((change) => [change.path, { additions: null, deletions: null }]),
+    )
   }
 
   /** Null when the change from a base to the merge commit is the pull request's own, else what differs. */

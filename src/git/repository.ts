@@ -21,8 +21,10 @@ export interface Places {
 /** A {@link GitRepository} over its places. */
 export function openRepository(places: Places): GitRepository {
   const { name, mirror, scratch, tempDir } = places
-  const git = (args: readonly string[], options: { input?: Buffer | string; env?: Record<string, string>; isFailureFine?: boolean } = {}) =>
-    runGit(args, { gitDir: scratch, ...options })
+  const git = (
+    args: readonly string[],
+    options: { input?: Buffer | string; env?: Record<string, string>; isFailureFine?: boolean } = {},
+  ) => runGit(args, { gitDir: scratch, ...options })
   const text = async (args: readonly string[], options?: { input?: Buffer | string; env?: Record<string, string> }) =>
     (await git(args, options)).stdout.toString('utf8').trim()
 
@@ -37,7 +39,10 @@ export function openRepository(places: Places): GitRepository {
     },
 
     async pullHead(number) {
-      const result = await runGit(['rev-parse', '--verify', '--quiet', `refs/pull/${number}/head^{commit}`], { gitDir: mirror, isFailureFine: true })
+      const result = await runGit(['rev-parse', '--verify', '--quiet', `refs/pull/${number}/head^{commit}`], {
+        gitDir: mirror,
+        isFailureFine: true,
+      })
       return result.code === 0 ? result.stdout.toString('utf8').trim() : null
     },
 
@@ -59,12 +64,32 @@ export function openRepository(places: Places): GitRepository {
     },
 
     async changes(from, to): Promise<FileChange[]> {
-      const { stdout } = await git(['diff-tree', '-r', '-M', '--raw', '--numstat', '-z', '--abbrev=40', '--no-ext-diff', await treeOf(from), await treeOf(to)])
+      const { stdout } = await git([
+        'diff-tree',
+        '-r',
+        '-M',
+        '--raw',
+        '--numstat',
+        '-z',
+        '--abbrev=40',
+        '--no-ext-diff',
+        await treeOf(from),
+        await treeOf(to),
+      ])
       return readChanges(stdout)
     },
 
     async patch(from, to, paths) {
-      const options = ['--binary', '--full-index', '-M', '--no-color', '--no-ext-diff', '--no-textconv', '--src-prefix=a/', '--dst-prefix=b/']
+      const options = [
+        '--binary',
+        '--full-index',
+        '-M',
+        '--no-color',
+        '--no-ext-diff',
+        '--no-textconv',
+        '--src-prefix=a/',
+        '--dst-prefix=b/',
+      ]
       const limit = paths === undefined ? [] : ['--', ...paths.map((path) => `:(literal)${path}`)]
       return (await git(['diff-tree', '-r', '-p', ...options, await treeOf(from), await treeOf(to), ...limit])).stdout
     },
@@ -90,7 +115,10 @@ export function openRepository(places: Places): GitRepository {
       const found = new Set<string>()
       for (let from = 0; from < words.length; from += WORDS_AT_ONCE) {
         const some = words.slice(from, from + WORDS_AT_ONCE)
-        const result = await git(['grep', '-I', '-F', '-w', '-o', '-h', '-f', '-', tree], { input: `${some.join('\n')}\n`, isFailureFine: true })
+        const result = await git(['grep', '-I', '-F', '-w', '-o', '-h', '-f', '-', tree], {
+          input: `${some.join('\n')}\n`,
+          isFailureFine: true,
+        })
         if (result.code > 1) throw failed('grep', result)
         for (const line of result.stdout.toString('utf8').split('\n')) if (line !== '') found.add(line)
       }
@@ -98,7 +126,9 @@ export function openRepository(places: Places): GitRepository {
     },
 
     async missingObjects(tree) {
-      const { stdout } = await git(['rev-list', '--objects', '--missing=print', '--no-walk', tree], { isFailureFine: true })
+      const { stdout } = await git(['rev-list', '--objects', '--missing=print', '--no-walk', tree], {
+        isFailureFine: true,
+      })
       return stdout
         .toString('utf8')
         .split('\n')
@@ -109,9 +139,17 @@ export function openRepository(places: Places): GitRepository {
     async mergeTrees({ base, ours, theirs }): Promise<MergeOutcome> {
       // git 2.39 has no --merge-base: commits made for it have `base` as their parent, so it is the merge base.
       const parent = await text(['commit-tree', await treeOf(base), '-m', 'base'])
-      const [left, right] = [await text(['commit-tree', await treeOf(ours), '-p', parent, '-m', 'ours']), await text(['commit-tree', await treeOf(theirs), '-p', parent, '-m', 'theirs'])]
-      const result = await git(['merge-tree', '--write-tree', '--name-only', '--no-messages', '-z', left, right], { isFailureFine: true })
-      const [tree = '', ...paths] = result.stdout.toString('utf8').split('\0').filter((part) => part !== '')
+      const [left, right] = [
+        await text(['commit-tree', await treeOf(ours), '-p', parent, '-m', 'ours']),
+        await text(['commit-tree', await treeOf(theirs), '-p', parent, '-m', 'theirs']),
+      ]
+      const result = await git(['merge-tree', '--write-tree', '--name-only', '--no-messages', '-z', left, right], {
+        isFailureFine: true,
+      })
+      const [tree = '', ...paths] = result.stdout
+        .toString('utf8')
+        .split('\0')
+        .filter((part) => part !== '')
       if (result.code === 0) return { kind: 'clean', tree }
       if (result.code === 1) return { kind: 'conflict', tree, paths: [...new Set(paths)].sort() }
       throw failed('merge-tree', result)
@@ -120,7 +158,11 @@ export function openRepository(places: Places): GitRepository {
     async withPathsFrom(tree, source, paths) {
       if (paths.length === 0) return treeOf(tree)
       const wanted = new Set(paths)
-      const entries = new Map((await repository.listTree(source)).filter((entry) => wanted.has(entry.path)).map((entry) => [entry.path, entry]))
+      const entries = new Map(
+        (await repository.listTree(source))
+          .filter((entry) => wanted.has(entry.path))
+          .map((entry) => [entry.path, entry]),
+      )
       const lines = [...wanted].map((path) => {
         const entry = entries.get(path)
         return entry ? `${entry.mode} ${entry.object} 0\t${path}` : `0 ${'0'.repeat(40)}\t${path}`
@@ -128,7 +170,10 @@ export function openRepository(places: Places): GitRepository {
       return withIndex(async (env) => {
         await git(['read-tree', tree], { env })
         // Deletions first: a file may stand where a folder stood.
-        await git(['update-index', '-z', '--index-info'], { env, input: `${lines.toSorted((a, b) => Number(b.startsWith('0 ')) - Number(a.startsWith('0 '))).join('\0')}\0` })
+        await git(['update-index', '-z', '--index-info'], {
+          env,
+          input: `${lines.toSorted((a, b) => Number(b.startsWith('0 ')) - Number(a.startsWith('0 '))).join('\0')}\0`,
+        })
         return text(['write-tree'], { env })
       })
     },
@@ -137,8 +182,16 @@ export function openRepository(places: Places): GitRepository {
       if (patch.length === 0) return treeOf(tree)
       return withIndex(async (env) => {
         await git(['read-tree', tree], { env })
-        const result = await git(['apply', '--cached', '--binary', '--whitespace=nowarn', '-'], { env, input: patch, isFailureFine: true })
-        if (result.code !== 0) throw new GitError('does-not-apply', `the patch does not apply to tree ${tree} of ${name}: ${result.stderr.trim()}`)
+        const result = await git(['apply', '--cached', '--binary', '--whitespace=nowarn', '-'], {
+          env,
+          input: patch,
+          isFailureFine: true,
+        })
+        if (result.code !== 0)
+          throw new GitError(
+            'does-not-apply',
+            `the patch does not apply to tree ${tree} of ${name}: ${result.stderr.trim()}`,
+          )
         return text(['write-tree'], { env })
       })
     },
@@ -175,7 +228,8 @@ export function openRepository(places: Places): GitRepository {
 function parseCommit(sha: string, text: string): Commit {
   const end = text.indexOf('\n\n')
   const headers = text.slice(0, end).split('\n')
-  const all = (key: string) => headers.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1))
+  const all = (key: string) =>
+    headers.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1))
   const seconds = Number(/> (\d+) [+-]\d{4}$/.exec(all('committer')[0] ?? '')?.[1] ?? 0)
   return {
     sha,

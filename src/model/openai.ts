@@ -4,17 +4,34 @@ import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
 import { ModelError, type ChatModel, type Play } from './port.ts'
 import { foldChunks } from './stream.ts'
 
-const count = z.number().int().nonnegative().nullish().transform((n) => n ?? 0)
+const count = z
+  .number()
+  .int()
+  .nonnegative()
+  .nullish()
+  .transform((n) => n ?? 0)
 
 const completion = z.object({
-  id: z.string().nullish().transform((id) => id ?? ''),
-  model: z.string().nullish().transform((model) => model ?? ''),
+  id: z
+    .string()
+    .nullish()
+    .transform((id) => id ?? ''),
+  model: z
+    .string()
+    .nullish()
+    .transform((model) => model ?? ''),
   choices: z
     .array(
       z.object({
-        finish_reason: z.string().nullish().transform((reason) => reason ?? ''),
+        finish_reason: z
+          .string()
+          .nullish()
+          .transform((reason) => reason ?? ''),
         message: z.object({
-          content: z.string().nullish().transform((text) => text ?? ''),
+          content: z
+            .string()
+            .nullish()
+            .transform((text) => text ?? ''),
           reasoning_content: z.string().nullish(),
           tool_calls: z.array(toolCall).nullish(),
         }),
@@ -55,16 +72,25 @@ export function createOpenAiModel(options: {
         return parseReply(await send(request, { headers, signal }), request.model)
       } catch (error) {
         if (call.signal.aborted) throw call.signal.reason
-        if (deadline.aborted) throw new ModelError('timeout', `no reply from ${request.model} within ${timeoutMs} ms`, null, { cause: error })
+        if (deadline.aborted)
+          throw new ModelError('timeout', `no reply from ${request.model} within ${timeoutMs} ms`, null, {
+            cause: error,
+          })
         throw translate(error, request.model)
       }
     },
   }
 
-  async function send(request: ChatRequest, init: { headers: Record<string, string>; signal: AbortSignal }): Promise<unknown> {
+  async function send(
+    request: ChatRequest,
+    init: { headers: Record<string, string>; signal: AbortSignal },
+  ): Promise<unknown> {
     const body = request as unknown as OpenAI.ChatCompletionCreateParamsNonStreaming
     if (!isStreaming) return client.chat.completions.create(body, init)
-    const stream = await client.chat.completions.create({ ...body, stream: true, stream_options: { include_usage: true } }, init)
+    const stream = await client.chat.completions.create(
+      { ...body, stream: true, stream_options: { include_usage: true } },
+      init,
+    )
     return foldChunks(stream)
   }
 }
@@ -82,7 +108,11 @@ function playHeaders(play: Play): Record<string, string> {
 
 function parseReply(body: unknown, asked: string): ChatReply {
   const parsed = completion.safeParse(body)
-  if (!parsed.success) throw new ModelError('malformed', `the reply of ${asked} is not a chat completion: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success)
+    throw new ModelError(
+      'malformed',
+      `the reply of ${asked} is not a chat completion: ${z.prettifyError(parsed.error)}`,
+    )
   const { id, model, choices, usage } = parsed.data
   const { message, finish_reason } = choices[0]!
   return {

@@ -19,7 +19,14 @@ interface Chunk {
  * `cut` when the stream ended before it gave a finish reason.
  */
 export async function foldChunks(chunks: AsyncIterable<unknown>): Promise<unknown> {
-  const folded = { id: '', model: '', content: '', reasoning: '', finishReason: null as string | null, usage: undefined as unknown }
+  const folded = {
+    id: '',
+    model: '',
+    content: '',
+    reasoning: '',
+    finishReason: null as string | null,
+    usage: undefined as unknown,
+  }
   const calls: { id: string; type: 'function'; function: { name: string; arguments: string } }[] = []
 
   for await (const chunk of chunks as AsyncIterable<Chunk>) {

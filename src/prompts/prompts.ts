@@ -13,7 +13,9 @@ export interface Prompts {
 
 /** Reads the prompt files that lie beside this one. */
 export function loadPrompts(): Prompts {
-  const texts = Object.fromEntries(NAMES.map((name) => [name, readFileSync(new URL(`./${name}.md`, import.meta.url), 'utf8')]))
+  const texts = Object.fromEntries(
+    NAMES.map((name) => [name, readFileSync(new URL(`./${name}.md`, import.meta.url), 'utf8')]),
+  )
   return {
     checksum: digestOfJson(texts),
     fill(name, slots) {
@@ -25,7 +27,8 @@ export function loadPrompts(): Prompts {
         return value
       })
       const unknown = Object.keys(slots).filter((slot) => !used.has(slot))
-      if (unknown.length > 0) throw new Error(`prompt ${name} has no slot ${unknown.map((slot) => `"${slot}"`).join(', ')}`)
+      if (unknown.length > 0)
+        throw new Error(`prompt ${name} has no slot ${unknown.map((slot) => `"${slot}"`).join(', ')}`)
       return filled.trim()
     },
   }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~'
 const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, value]))
 
@@ -56,4 +58,9 @@ export function applyDelta(old: Buffer, delta: Buffer): Buffer {
   const made = Buffer.concat(parts)
   if (made.length !== newSize) throw new Error(`the delta made ${made.length} bytes and should make ${newSize}`)
   return made
+}
+
+/** The name that git gives to a file's content. */
+export function gitObjectName(content: Uint8Array): string {
+  return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex')
 }

@@ -17,24 +17,22 @@ const NEAR = 3
 
 /** Reads which files of the reference, and where in them, some feedback names. A masked part of a path (`[…]`) fits anything. */
 export function readFeedback(feedback: string, files: readonly FilePatch[]): FeedbackReading {
-  const mentions = findPaths(feedback)
-  const names = new Map<string, number>()
-  for (const file of files) {
-    const base = baseName(pathOf(file))
-    names.set(base, (names.get(base) ?? 0) + 1)
-  }
-  const isOf = (file: FilePatch, path: string) =>
-    [pathOf(file), file.oldPath].some((own) => own !== null && fits(own, path)) ||
-    (names.get(baseName(pathOf(file))) === 1 && fits(baseName(pathOf(file)), path))
-
-  const loci = files.flatMap((file): Locus[] => {
-    const own = mentions.filter((mention) => isOf(file, mention.path))
+  const baseNames = files.map((file) => baseName(pathOf(file)))
+  const ownNames = files.map((file, index) => {
+    const base = baseNames[index]!
+    const isUnique = baseNames.indexOf(base) === baseNames.lastIndexOf(base)
+    return [file.newPath, file.oldPath, isUnique ? base : null].filter((name) => name !== null)
+  })
+  const mentions = findMentions(feedback, ownNames.flat())
+  const loci = files.flatMap((file, index): Locus[] => {
+    const own = mentions.filter((mention) => ownNames[index]!.some((name) => fits(name, mention.path)))
     if (own.length === 0) return []
     const ranges = own.flatMap((mention) => mention.ranges)
     const near = [...file.hunks.keys()].filter((hunk) => ranges.some((range) => isNear(file, hunk, range)))
     return [{ file, hunks: new Set(near.length > 0 ? near : file.hunks.keys()) }]
   })
-  const otherPaths = mentions.map((mention) => mention.path).filter((path) => !files.some((file) => isOf(file, path)))
+  const isOfReference = (path: string) => ownNames.some((names) => names.some((name) => fits(name, path)))
+  const otherPaths = mentions.map((mention) => mention.path).filter((path) => !isOfReference(path))
   return { loci, otherPaths: [...new Set(otherPaths)] }
 }
 
@@ -43,19 +41,32 @@ interface Mention {
   ranges: { from: number; to: number }[]
 }
 
-/** The words that look like paths, each with the lines named between it and the next. */
-function findPaths(feedback: string): Mention[] {
-  const found = [...feedback.matchAll(/(?:[\w@+~-]|\[…\]|\.(?=[\w/])|[/](?=[\w.[]))+(?:[ ](?=[^\s]*\/))?/g)]
-    .map((match) => ({ path: match[0].trim(), at: match.index, end: match.index + match[0].length }))
-    .filter(({ path }) => /[./]/.test(path) && /[A-Za-z[]/.test(path) && !/^[./]+$/.test(path))
-  return found.map(({ path, end }, index) => ({
-    path: path.replace(/^\.\//, ''),
-    ranges: findRanges(feedback.slice(end, found[index + 1]?.at)),
-  }))
+/** The paths in a text, known ones and words that look like some, each with the lines named between it and the next. */
+function findMentions(text: string, known: readonly string[]): Mention[] {
+  const spots: { path: string; at: number; end: number }[] = []
+  const isFree = (at: number, end: number) => spots.every((spot) => end <= spot.at || at >= spot.end)
+  for (const path of [...new Set(known)].sort((a, b) => b.length - a.length)) {
+    for (let at = text.indexOf(path); at >= 0; at = text.indexOf(path, at + 1)) {
+      const end = at + path.length
+      const isWhole = !/[\w/.-]/.test(text[at - 1] ?? ' ') && !/^(?:[\w/-]|\.\w)/.test(text.slice(end, end + 2))
+      if (isWhole && isFree(at, end)) spots.push({ path, at, end })
+    }
+  }
+  for (const match of text.matchAll(/(?:[\w@+~./-]|\[…\])+/g)) {
+    const path = match[0].replace(/[.-]+$/, '')
+    const looksLikePath = /[A-Za-z\]]\/|\/[\w[]|[\w\]]\.[A-Za-z]\w*$/.test(path)
+    if (looksLikePath && isFree(match.index, match.index + path.length)) {
+      spots.push({ path: path.replace(/^\.\//, ''), at: match.index, end: match.index + path.length })
+    }
+  }
+  spots.sort((a, b) => a.at - b.at)
+  return spots.map(({ path, end }, index) => ({ path, ranges: findRanges(text.slice(end, spots[index + 1]?.at)) }))
 }
 
 function findRanges(text: string): { from: number; to: number }[] {
-  return [...text.matchAll(/\blines?\s+((?:\d+(?:\s*(?:[-–]|to)\s*\d+)?(?:\s*,\s*|\s+and\s+|\s*,\s*and\s+)?)+)/gi)].flatMap((match) =>
+  return [
+    ...text.matchAll(/\blines?\s+((?:\d+(?:\s*(?:[-–]|to)\s*\d+)?(?:\s*,\s*|\s+and\s+|\s*,\s*and\s+)?)+)/gi),
+  ].flatMap((match) =>
     [...match[1]!.matchAll(/(\d+)(?:\s*(?:[-–]|to)\s*(\d+))?/g)].map(([, from, to]) => ({
       from: Number(from),
       to: Number(to ?? from),

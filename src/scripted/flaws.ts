@@ -56,7 +56,9 @@ function leaveOutOne(work: Work, flaw: Flaw, place: FlawPlace): Work {
   const units = unitsOf(work)
   if (units.length <= 1) return leaveOutHalf(work)
   const unit =
-    flaw.hunk === undefined ? drawOne(units, place.seed, 'missing-hunk', place.rollout, place.stage) : units[flaw.hunk % units.length]!
+    flaw.hunk === undefined
+      ? drawOne(units, place.seed, 'missing-hunk', place.rollout, place.stage)
+      : units[flaw.hunk % units.length]!
   return leaveOut(work, [unit])
 }
 
@@ -76,7 +78,10 @@ function leaveOut(work: Work, units: readonly Unit[]): Work {
     files: work.files.map((file) => {
       const own = units.filter((unit) => unit.file === file)
       if (own.some((unit) => unit.hunk === null)) return { ...file, isPlayed: false }
-      return { ...file, hunks: file.hunks.map((lines, hunk) => (own.some((unit) => unit.hunk === hunk) ? null : lines)) }
+      return {
+        ...file,
+        hunks: file.hunks.map((lines, hunk) => (own.some((unit) => unit.hunk === hunk) ? null : lines)),
+      }
     }),
   }
 }
@@ -105,12 +110,22 @@ function alterOne(work: Work, flaw: Flaw, place: FlawPlace): Work {
   })
   if (candidates.length === 0) return leaveOutOne(work, flaw, place)
   const asked = unitsOf(work)[flaw.hunk ?? -1]
-  const inAsked = candidates.filter((one) => asked && one.file === asked.file && (asked.hunk === null || one.hunk === asked.hunk))
+  const inAsked = candidates.filter(
+    (one) => asked && one.file === asked.file && (asked.hunk === null || one.hunk === asked.hunk),
+  )
   const open = inAsked.length > 0 ? inAsked : candidates
   const best = Math.min(...open.map((one) => one.rank))
-  const chosen = drawOne(open.filter((one) => one.rank === best), place.seed, 'wrong-condition', place.rollout, place.stage)
+  const chosen = drawOne(
+    open.filter((one) => one.rank === best),
+    place.seed,
+    'wrong-condition',
+    place.rollout,
+    place.stage,
+  )
   const replace = (lines: PatchLine[] | null, hunk: number) =>
-    hunk === chosen.hunk ? lines!.map((line, index) => (index === chosen.index ? { ...line, text: chosen.text } : line)) : lines
+    hunk === chosen.hunk
+      ? lines!.map((line, index) => (index === chosen.index ? { ...line, text: chosen.text } : line))
+      : lines
   return {
     ...work,
     files: work.files.map((file) => (file === chosen.file ? { ...file, hunks: file.hunks.map(replace) } : file)),

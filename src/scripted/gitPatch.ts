@@ -24,7 +24,8 @@ export interface FilePatch {
   oldMode: string | null
   newMode: string | null
   isRename: boolean
-  /** The object name of the new content as the patch gives it, or null. */
+  /** The object names of the old and the new content as the patch gives them, or null. */
+  oldObject: string | null
   newObject: string | null
   hunks: Hunk[]
   isBinary: boolean
@@ -32,7 +33,7 @@ export interface FilePatch {
   binary: BinaryChange | null
   /** What the texts of the hunks are: UTF-8 text, or one character for each byte of a file that is not UTF-8. */
   encoding: 'utf8' | 'latin1'
-  /** The section of the patch, one character a byte. */
+  /** The section of the patch as text. */
   raw: string
 }
 
@@ -57,7 +58,7 @@ export function readGitPatch(patch: Uint8Array): FilePatch[] {
     while (at < lines.length && lines[at]!.startsWith('@@ ')) at = readHunk(lines, at, file)
     if (lines[at]?.startsWith('GIT binary patch')) at = readBinary(lines, at + 1, file)
     while (at < lines.length && !lines[at]!.startsWith('diff --git ')) at++
-    file.raw = `${lines.slice(start, at).join('\n').replace(/\n+$/, '')}\n`
+    file.raw = `${Buffer.from(lines.slice(start, at).join('\n'), 'latin1').toString('utf8').replace(/\n+$/, '')}\n`
     if (file.isBinary) file.raw += '\n'
     files.push(decodeTexts(file))
   }
@@ -68,6 +69,7 @@ const EMPTY = {
   oldMode: null,
   newMode: null,
   isRename: false,
+  oldObject: null,
   newObject: null,
   isBinary: false,
   binary: null,
@@ -107,8 +109,9 @@ function readHeader(lines: readonly string[], from: number, file: FilePatch): nu
 }
 
 function readIndex(value: string, file: FilePatch): void {
-  const [, newObject = null, mode = null] = /^[0-9a-f]+\.\.([0-9a-f]+)(?: (\d+))?$/.exec(value) ?? []
-  file.newObject = newObject
+  const [, oldObject = null, newObject = null, mode = null] =
+    /^([0-9a-f]+)\.\.([0-9a-f]+)(?: (\d+))?$/.exec(value) ?? []
+  Object.assign(file, { oldObject, newObject })
   if (mode) Object.assign(file, { oldMode: mode, newMode: mode })
 }
 
@@ -174,9 +177,11 @@ function decodeTexts(file: FilePatch): FilePatch {
 /** Undoes git's C-style quoting of a path, which is bytes in UTF-8. */
 function unquote(quoted: string): string {
   const bytes = quoted.startsWith('"')
-    ? quoted.slice(1, -1).replace(/\\([0-7]{3}|.)/g, (_, code: string) =>
-        code.length === 3 ? String.fromCharCode(Number.parseInt(code, 8)) : (ESCAPES[code] ?? code),
-      )
+    ? quoted
+        .slice(1, -1)
+        .replace(/\\([0-7]{3}|.)/g, (_, code: string) =>
+          code.length === 3 ? String.fromCharCode(Number.parseInt(code, 8)) : (ESCAPES[code] ?? code),
+        )
     : quoted
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }

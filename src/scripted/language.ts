@@ -1,7 +1,11 @@
 /** Marks of line comments by file ending. Files of other endings have no comments that we know of. */
 const COMMENT_MARKS: Record<string, string> = Object.fromEntries([
-  ...['py', 'pyi', 'rb', 'sh', 'bash', 'yml', 'yaml', 'toml', 'cfg', 'pl', 'r', 'jl', 'ex', 'exs', 'cmake'].map((end) => [end, '#']),
-  ...['js', 'mjs', 'cjs', 'jsx', 'ts', 'mts', 'cts', 'tsx', 'java', 'kt', 'go', 'rs', 'c', 'h', 'cc', 'cpp', 'hpp'].map((end) => [end, '//']),
+  ...['py', 'pyi', 'rb', 'sh', 'bash', 'yml', 'yaml', 'toml', 'cfg', 'pl', 'r', 'jl', 'ex', 'exs', 'cmake'].map(
+    (end) => [end, '#'],
+  ),
+  ...['js', 'mjs', 'cjs', 'jsx', 'ts', 'mts', 'cts', 'tsx', 'java', 'kt', 'go', 'rs', 'c', 'h', 'cc', 'cpp', 'hpp'].map(
+    (end) => [end, '//'],
+  ),
   ...['cs', 'swift', 'scala', 'php', 'dart', 'zig', 'groovy', 'scss'].map((end) => [end, '//']),
   ...['sql', 'lua', 'hs'].map((end) => [end, '--']),
 ])

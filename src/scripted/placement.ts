@@ -51,7 +51,11 @@ function isPresent(hunk: readonly PatchLine[], atNew: number, atOld: number, aro
 function findBlock(lines: readonly string[], block: readonly string[], around: number): number | null {
   if (block.length === 0 || block.length > lines.length) return null
   let best: number | null = null
-  for (let at = lines.indexOf(block[0]!); at >= 0 && at + block.length <= lines.length; at = lines.indexOf(block[0]!, at + 1)) {
+  for (
+    let at = lines.indexOf(block[0]!);
+    at >= 0 && at + block.length <= lines.length;
+    at = lines.indexOf(block[0]!, at + 1)
+  ) {
     if (best !== null && Math.abs(at - around) >= Math.abs(best - around)) {
       if (at > around) break
       continue
@@ -78,7 +82,8 @@ function placeWithLessContext(
     const made = newTexts(part)
     const hasPlace = old.some((line) => /\w{3}/.test(line))
     const inserts = part.filter((line) => line.mark === '+').length
-    if (inserts > 0 && findBlock(seen, made, around + head) !== null && /\w{3}/.test(made.join(''))) return { status: 'present' }
+    if (inserts > 0 && findBlock(seen, made, around + head) !== null && /\w{3}/.test(made.join('')))
+      return { status: 'present' }
     if (!hasPlace) return null
     const at = findBlock(seen, old, around + head)
     if (at !== null) return { status: 'placed', start: at, end: at + old.length, lines: made }
@@ -103,7 +108,8 @@ function placeBetweenContext(seen: readonly string[], hunk: readonly PatchLine[]
   const middle = hunk.slice(leading, hunk.length - trailing)
   const before = hunk.slice(Math.max(0, leading - 2), leading).map((line) => line.text)
   const after = hunk.slice(hunk.length - trailing, hunk.length - trailing + 2).map((line) => line.text)
-  if (before.length === 0 || after.length === 0 || !/\w{3}/.test(before.join('')) || !/\w{3}/.test(after.join(''))) return null
+  if (before.length === 0 || after.length === 0 || !/\w{3}/.test(before.join('')) || !/\w{3}/.test(after.join('')))
+    return null
   const start = findBlock(seen, before, around + leading - before.length)
   if (start === null) return null
   const from = start + before.length

@@ -3,8 +3,14 @@ import { isKeyword } from './language.ts'
 
 const NAME = '[A-Za-z_$][\\w$]*'
 const DEFINITIONS = [
-  new RegExp(`\\b(?:function\\*?|class|def|fn|func|interface|type|struct|enum|trait|const|let|var|val|mod)\\s+(${NAME})`, 'g'),
-  new RegExp(`^\\s*(?:self\\.|this\\.|export\\s+|static\\s+|readonly\\s+|private\\s+|public\\s+)*(${NAME})\\s*(?::[^=]+)?=(?![=>])`, 'g'),
+  new RegExp(
+    `\\b(?:function\\*?|class|def|fn|func|interface|type|struct|enum|trait|const|let|var|val|mod)\\s+(${NAME})`,
+    'g',
+  ),
+  new RegExp(
+    `^\\s*(?:self\\.|this\\.|export\\s+|static\\s+|readonly\\s+|private\\s+|public\\s+)*(${NAME})\\s*(?::[^=]+)?=(?![=>])`,
+    'g',
+  ),
   new RegExp(`^\\s*(?:async\\s+|static\\s+|get\\s+|set\\s+)*(${NAME})\\s*\\([^()]*\\)\\s*(?::[^{]+)?\\{`, 'g'),
   new RegExp(`\\bfor\\s*\\(?\\s*(?:const\\s+|let\\s+|var\\s+)?(${NAME})\\s+(?:in|of)\\b`, 'g'),
   new RegExp(`(${NAME})\\s*:=`, 'g'),
@@ -40,5 +46,8 @@ function definedIn(line: string): string[] {
 /** A text in which whole words have other names; words that are part of a path or a file's name keep theirs. */
 export function renameWords(text: string, names: ReadonlyMap<string, string>): string {
   if (names.size === 0) return text
-  return text.replace(/(?<![\w$/])[A-Za-z_$][\w$]*(?![\w$]|\/|\.(?:js|ts|py|go|rs|json|md)\b)/g, (word) => names.get(word) ?? word)
+  return text.replace(
+    /(?<![\w$/])[A-Za-z_$][\w$]*(?![\w$]|\/|\.(?:js|ts|py|go|rs|json|md)\b)/g,
+    (word) => names.get(word) ?? word,
+  )
 }

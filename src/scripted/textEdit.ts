@@ -13,7 +13,10 @@ export function splitLines(text: string): string[] {
  * The edit that puts `lines` where `start` to `end` stand, with as many lines around it as it takes for the passage to
  * occur once; null when not even the whole file would do (it is empty).
  */
-export function makeTextEdit(seen: readonly string[], change: { start: number; end: number; lines: readonly string[] }): TextEdit | null {
+export function makeTextEdit(
+  seen: readonly string[],
+  change: { start: number; end: number; lines: readonly string[] },
+): TextEdit | null {
   const text = seen.join('')
   let { start, end } = change
   for (;;) {

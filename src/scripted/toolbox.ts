@@ -16,7 +16,8 @@ export interface Toolbox {
 
 /** The toolbox of a request's tool names, with `shell` in the place of tools that are not there. */
 export function createToolbox(names: ReadonlySet<string>): Toolbox {
-  const use = (name: string, args: Record<string, unknown>): ToolUse | null => (names.has(name) ? { name, arguments: args } : null)
+  const use = (name: string, args: Record<string, unknown>): ToolUse | null =>
+    names.has(name) ? { name, arguments: args } : null
   const run = (command: string) => use('shell', { command })
   const write = (path: string, content: string) => use('write', { path, content }) ?? run(writeCommand(path, content))
 
@@ -48,7 +49,9 @@ function writeCommand(path: string, content: string): string {
 
 /** Bytes in base64 in lines of 76 characters. */
 export function wrapBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64').replace(/.{76}(?=.)/g, '$&\n')
+  return Buffer.from(bytes)
+    .toString('base64')
+    .replace(/.{76}(?=.)/g, '$&\n')
 }
 
 /** A text as one word of a shell command. */

@@ -17,7 +17,12 @@ export function varyWork(work: Work): Work {
       const mark = commentMarkOf(pathOf(file.reference))
       if (!mark || file.reference.encoding !== 'utf8' || file.reference.isBinary) return file
       const locals = findLocals(file, symbols)
-      return { ...file, hunks: file.hunks.map((lines) => lines && varyLines(lines, { mark, locals, isNew: !isLinewise(file.reference) })) }
+      return {
+        ...file,
+        hunks: file.hunks.map(
+          (lines) => lines && varyLines(lines, { mark, locals, isNew: !isLinewise(file.reference) }),
+        ),
+      }
     }),
   }
 }
@@ -28,11 +33,17 @@ function varyLines(
 ): PatchLine[] {
   const renamed = lines.map((line) => (line.mark === '+' ? { ...line, text: renameWords(line.text, locals) } : line))
   const turned = turnImports(renamed)
-  const at = turned.findIndex((line, index) => line.mark === '+' && line.text.trim() !== '' && !isContinuation(turned[index - 1]?.text))
+  const at = turned.findIndex(
+    (line, index) => line.mark === '+' && line.text.trim() !== '' && !isContinuation(turned[index - 1]?.text),
+  )
   // The first line of a file may be an interpreter line or a coding mark.
   if (at < 0 || (isNew && at === 0 && /^(#!|["'])/.test(turned[0]!.text))) return turned
   const indent = /^\s*/.exec(turned[at]!.text)![0].replace(/\n/g, '')
-  return [...turned.slice(0, at), { mark: '+', text: `${indent}${mark} Same effect, told another way.\n` }, ...turned.slice(at)]
+  return [
+    ...turned.slice(0, at),
+    { mark: '+', text: `${indent}${mark} Same effect, told another way.\n` },
+    ...turned.slice(at),
+  ]
 }
 
 function isContinuation(text: string | undefined): boolean {
@@ -61,7 +72,10 @@ function findLocals(file: PlannedFile, symbols: ReadonlySet<string>): Map<string
     if (inHunks.length !== 1 || name.length < 3) continue
     const word = name.replace(/\$/g, '\\$')
     const isDeclared = new RegExp(`^\\s+(?:(?:const|let|var)\\s+)?${word} = `, 'm').test(inHunks[0]!)
-    const isUsedOtherwise = new RegExp(`[.'"\`{$]\\s*${word}\\b|\\b${word}\\s*[:'"\`(}]|\\b${word}=|^${word}\\b`, 'm').test(inHunks[0]!)
+    const isUsedOtherwise = new RegExp(
+      `[.'"\`{$]\\s*${word}\\b|\\b${word}\\s*[:'"\`(}]|\\b${word}=|^${word}\\b`,
+      'm',
+    ).test(inHunks[0]!)
     if (isDeclared && !isUsedOtherwise) locals.set(name, name.includes('_') ? `${name}_here` : `${name}Here`)
   }
   return locals

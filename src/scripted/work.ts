@@ -38,7 +38,13 @@ export function planWhole(files: readonly FilePatch[]): Work {
 
 /** Whether a file's change is made line by line, and not by writing, removing or linking a whole file. */
 export function isLinewise(file: FilePatch): boolean {
-  return file.oldPath !== null && file.newPath !== null && file.hunks.length > 0 && !file.isBinary && file.newMode !== '120000'
+  return (
+    file.oldPath !== null &&
+    file.newPath !== null &&
+    file.hunks.length > 0 &&
+    !file.isBinary &&
+    file.newMode !== '120000'
+  )
 }
 
 /** The changes of some work in the order of the patch. */

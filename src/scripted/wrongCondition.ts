@@ -30,7 +30,8 @@ const BOOLEANS: Record<string, string> = { True: 'False', False: 'True', true: '
 /** The line with one comparison, condition or constant wrong, and how far down the list of ways that was; null when none fits. */
 export function alterLine(path: string, line: string): { text: string; rank: number } | null {
   const code = normaliseLine(path, line)
-  if (code === '' || /^(import|from|export \*|use|#include|package|require)\b/.test(code) || /^["'`]/.test(code)) return null
+  if (code === '' || /^(import|from|export \*|use|#include|package|require)\b/.test(code) || /^["'`]/.test(code))
+    return null
   for (const [rank, [pattern, change]] of WAYS.entries()) {
     // White space at both ends is outside of what may change, and so is what stands in quotes.
     const match = pattern.exec(hideQuoted(line))

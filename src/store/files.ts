@@ -72,7 +72,8 @@ export function createFileStore(options: { dir: string }): Store {
     async getBlob(ref) {
       const content = await readFile(blobPath(ref)).catch(absentAsNull)
       if (content === null) throw new StoreError('missing', `blob ${ref} is not in the store ${dir}`)
-      if (digestOf(content) !== ref) throw new StoreError('corrupt', `blob ${ref} in ${dir} has other content than its name says`)
+      if (digestOf(content) !== ref)
+        throw new StoreError('corrupt', `blob ${ref} in ${dir} has other content than its name says`)
       return content
     },
 
@@ -110,7 +111,10 @@ export function createFileStore(options: { dir: string }): Store {
 
 function checkKey(key: string): string {
   if (key.split('/').every((segment) => SEGMENT.test(segment))) return key
-  throw new StoreError('bad-key', `"${key}" is no record key: segments of letters, digits, ".", "_" and "-" joined by "/"`)
+  throw new StoreError(
+    'bad-key',
+    `"${key}" is no record key: segments of letters, digits, ".", "_" and "-" joined by "/"`,
+  )
 }
 
 function explainWrite(error: unknown, dir: string): unknown {

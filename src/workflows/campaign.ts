@@ -14,7 +14,15 @@ import {
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/activities.ts'
 import { splitRollout, workflowId } from '../domain/identifiers.ts'
-import { campaignQuery, MOST_RESTARTS, newsSignal, searchAttribute, type CampaignInput, type CampaignState, type ChainNews } from './messages.ts'
+import {
+  campaignQuery,
+  MOST_RESTARTS,
+  newsSignal,
+  searchAttribute,
+  type CampaignInput,
+  type CampaignState,
+  type ChainNews,
+} from './messages.ts'
 import { mineRepository } from './mineRepository.ts'
 import { prChain } from './prChain.ts'
 import { BRIEF } from './retry.ts'
@@ -59,10 +67,17 @@ export async function campaign(input: CampaignInput): Promise<CampaignState> {
         args: [{ repository, mirrors: asked.mirrors, min: 2, max: 5 }],
         staticSummary: `mine ${repository} for campaign ${name}`,
       })
-      note(`${repository}: ${mined.pullRequests} pull requests, ${mined.references} references, ${mined.chains.length} chains`)
+      note(
+        `${repository}: ${mined.pullRequests} pull requests, ${mined.references} references, ${mined.chains.length} chains`,
+      )
     }
     const plan = await acts.planCampaign({ name })
-    Object.assign(state.funnel, { pullRequests: plan.pullRequests, references: plan.references, chains: plan.chains, stages: plan.stages })
+    Object.assign(state.funnel, {
+      pullRequests: plan.pullRequests,
+      references: plan.references,
+      chains: plan.chains,
+      stages: plan.stages,
+    })
     state.chains.total = plan.rollouts
     state.status = 'running'
   }
@@ -71,7 +86,11 @@ export async function campaign(input: CampaignInput): Promise<CampaignState> {
   let isDraining = false
   while (next < state.chains.total || open.size > 0) {
     if (!isDraining && next < state.chains.total && open.size < asked.concurrency) {
-      const { rollouts } = await acts.listRollouts({ name, from: next, count: Math.min(asked.concurrency - open.size, SHOWN) })
+      const { rollouts } = await acts.listRollouts({
+        name,
+        from: next,
+        count: Math.min(asked.concurrency - open.size, SHOWN),
+      })
       for (const rollout of rollouts) await begin(rollout)
       next += rollouts.length
       continue
@@ -131,7 +150,10 @@ export async function campaign(input: CampaignInput): Promise<CampaignState> {
         break
       }
       case 'parked':
-        state.parked = [...state.parked.filter((one) => one.rollout !== news.rollout), { rollout: news.rollout, reason: news.reason.slice(0, LONGEST_LINE) }].slice(-SHOWN)
+        state.parked = [
+          ...state.parked.filter((one) => one.rollout !== news.rollout),
+          { rollout: news.rollout, reason: news.reason.slice(0, LONGEST_LINE) },
+        ].slice(-SHOWN)
         note(`${chain}: needs attention: ${news.reason}`)
         break
       case 'resumed':
@@ -159,7 +181,10 @@ export async function campaign(input: CampaignInput): Promise<CampaignState> {
     show()
   }
 
-  function close(rollout: string, how: Pick<Extract<ChainNews, { kind: 'ended' }>, 'ending' | 'stagesAccepted' | 'rounds' | 'hasSample'>): void {
+  function close(
+    rollout: string,
+    how: Pick<Extract<ChainNews, { kind: 'ended' }>, 'ending' | 'stagesAccepted' | 'rounds' | 'hasSample'>,
+  ): void {
     if (ended.has(rollout)) return
     ended.add(rollout)
     open.delete(rollout)

@@ -23,7 +23,13 @@ export interface ChainState {
   round: number
   /** What is being done, for people. */
   doing: string
-  stages: { number: number; title: string; status: 'waiting' | 'running' | 'accepted' | 'rejected'; rounds: number; score: number | null }[]
+  stages: {
+    number: number
+    title: string
+    status: 'waiting' | 'running' | 'accepted' | 'rejected'
+    rounds: number
+    score: number | null
+  }[]
   steps: number
   /** Why the chain waits, since when, and the command that resumes it; null while it does not wait. */
   attention: { reason: string; since: string; command: string } | null
@@ -44,10 +50,27 @@ export const resumeSignal = defineSignal<[ResumeRequest]>('resume-signal')
 
 /** What a chain tells its campaign. */
 export type ChainNews =
-  | { kind: 'stage'; rollout: string; stage: number; number: number; isAccepted: boolean; rounds: number; score: number | null }
+  | {
+      kind: 'stage'
+      rollout: string
+      stage: number
+      number: number
+      isAccepted: boolean
+      rounds: number
+      score: number | null
+    }
   | { kind: 'parked'; rollout: string; reason: string }
   | { kind: 'resumed'; rollout: string }
-  | { kind: 'ended'; rollout: string; ending: Ending; reason: string; stagesAccepted: number; rounds: number; hasSample: boolean; restarts: number }
+  | {
+      kind: 'ended'
+      rollout: string
+      ending: Ending
+      reason: string
+      stagesAccepted: number
+      rounds: number
+      hasSample: boolean
+      restarts: number
+    }
 
 /** A chain's news for its campaign. */
 export const newsSignal = defineSignal<[ChainNews]>('news')
@@ -57,7 +80,15 @@ export interface CampaignState {
   name: string
   status: 'mining' | 'running' | 'done'
   chains: { total: number; waiting: number; running: number; ended: number }
-  funnel: { pullRequests: number; references: number; chains: number; stages: number; rounds: number; accepted: number; samples: number }
+  funnel: {
+    pullRequests: number
+    references: number
+    chains: number
+    stages: number
+    rounds: number
+    accepted: number
+    samples: number
+  }
   /** Rollouts that are open, at most 50. */
   open: string[]
   /** Parked rollouts and why, at most 50. */

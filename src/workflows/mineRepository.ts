@@ -11,14 +11,30 @@ export interface Mined {
 }
 
 /** Gathers a repository's pull requests with their evidence, links them, and stores the chains. (The paper's step A.) */
-export async function mineRepository(input: { repository: string; mirrors: string | null; min: number; max: number }): Promise<Mined> {
-  const gather = proxyActivities<Activities>({ ...HEARTBEATING, summary: `gather the pull requests of ${input.repository}` })
+export async function mineRepository(input: {
+  repository: string
+  mirrors: string | null
+  min: number
+  max: number
+}): Promise<Mined> {
+  const gather = proxyActivities<Activities>({
+    ...HEARTBEATING,
+    summary: `gather the pull requests of ${input.repository}`,
+  })
   const gathered = await gather.gatherPullRequests(input)
   setCurrentDetails(`**${input.repository}**: ${gathered.pullRequests} pull requests gathered; linking`)
-  const link = proxyActivities<Activities>({ ...HEARTBEATING, summary: `link and chain ${gathered.pullRequests} pull requests` })
+  const link = proxyActivities<Activities>({
+    ...HEARTBEATING,
+    summary: `link and chain ${gathered.pullRequests} pull requests`,
+  })
   const linked = await link.linkChains({ ...input, n: gathered.n })
   setCurrentDetails(
     `**${input.repository}**: ${gathered.pullRequests} pull requests, ${linked.references} references, ${linked.chains.length} chains`,
   )
-  return { repository: input.repository, pullRequests: gathered.pullRequests, references: linked.references, chains: linked.chains }
+  return {
+    repository: input.repository,
+    pullRequests: gathered.pullRequests,
+    references: linked.references,
+    chains: linked.chains,
+  }
 }

@@ -37,7 +37,9 @@ const PARKING = new Set(['ModelUnavailable', 'ModelRefused', 'ReplyUnreadable', 
  * at the end the sample. Infrastructure that stays away parks it; a failure that nothing here can mend fails it, and
  * `resumeFailedChains` starts it again from the last accepted stage.
  */
-export async function prChain(input: PrChainInput): Promise<{ ending: Ending; stagesAccepted: number; rounds: number; hasSample: boolean }> {
+export async function prChain(
+  input: PrChainInput,
+): Promise<{ ending: Ending; stagesAccepted: number; rounds: number; hasSample: boolean }> {
   const { rollout, restarts } = input
   const { campaign } = splitRollout(rollout)
   const state: ChainState = {
@@ -75,11 +77,21 @@ export async function prChain(input: PrChainInput): Promise<{ ending: Ending; st
   try {
     return await play()
   } catch (error) {
-    if (isCancellation(error)) return await CancellationScope.nonCancellable(() => end('cancelled', 'cancelled by request'))
+    if (isCancellation(error))
+      return await CancellationScope.nonCancellable(() => end('cancelled', 'cancelled by request'))
     const reason = reasonOf(error)
     show({ status: 'failed', doing: reason })
     upsertSearchAttributes([{ key: searchAttribute.chainStatus, value: 'failed' }])
-    await tell({ kind: 'ended', rollout, ending: 'failed', reason, stagesAccepted: 0, rounds: 0, hasSample: false, restarts })
+    await tell({
+      kind: 'ended',
+      rollout,
+      ending: 'failed',
+      reason,
+      stagesAccepted: 0,
+      rounds: 0,
+      hasSample: false,
+      restarts,
+    })
     throw ApplicationFailure.create({ type: typeOf(error), message: reason, nonRetryable: true })
   }
 
@@ -87,7 +99,13 @@ export async function prChain(input: PrChainInput): Promise<{ ending: Ending; st
     const plan = await step('plan: overview and queries', HEARTBEATING, (acts, at) => acts.planRollout({ ...at }))
     state.stages = plan.stages.map(({ number, title }, index) => {
       const done = plan.accepted[index]
-      return { number, title, status: done ? 'accepted' : 'waiting', rounds: done?.rounds ?? 0, score: done?.score ?? null }
+      return {
+        number,
+        title,
+        status: done ? 'accepted' : 'waiting',
+        rounds: done?.rounds ?? 0,
+        score: done?.score ?? null,
+      }
     })
     show({ status: 'running', doing: plan.isScripted ? 'with the scripted model, a stand-in' : 'under way' })
     upsertSearchAttributes([
@@ -100,7 +118,8 @@ export async function prChain(input: PrChainInput): Promise<{ ending: Ending; st
     for (let stage = plan.accepted.length; stage < plan.stages.length; stage++) {
       const outcome = await playStage(stage, plan.refinements)
       if (outcome.status === 'accepted') continue
-      if (outcome.status !== 'rejected') return end(stage > 0 && outcome.status === 'environment-invalid' ? 'partial' : outcome.status, outcome.reason)
+      if (outcome.status !== 'rejected')
+        return end(stage > 0 && outcome.status === 'environment-invalid' ? 'partial' : outcome.status, outcome.reason)
       return end(stage > 0 ? 'partial' : 'rejected', outcome.reason)
     }
     return end('accepted', '')
@@ -115,7 +134,12 @@ export async function prChain(input: PrChainInput): Promise<{ ending: Ending; st
       { key: searchAttribute.stage, value: stage + 1 },
       { key: searchAttribute.round, value: 0 },
     ])
-    const prepared = await step(`${title}: prepare`, HEARTBEATING, (acts, at) => acts.prepareStage({ ...at, stage }))
+    const prepared = await step(`${title}: prepare`, HEARTBEATING, (acts, at) =>
+      acts.prepareStage({ ...at, stage }),
+    ).catch((error: unknown) => {
+      if (typeOf(error) !== 'EnvironmentInvalid') throw error
+      return { status: 'environment-invalid' as const, reason: reasonOf(error) }
+    })
     if (prepared.status !== 'ready') return { status: prepared.status, reason: prepared.reason }
 
     for (let round = 0; ; round++) {
@@ -123,12 +147,16 @@ export async function prChain(input: PrChainInput): Promise<{ ending: Ending; st
       show({ stage, round, doing: `${name}: the agent works` })
       if (round > 0) upsertSearchAttributes([{ key: searchAttribute.round, value: round }])
       const ending = await playRound(stage, round, name)
-      const captured = await step(`${name}: capture`, HEARTBEATING, (acts, at) => acts.captureRound({ ...at, stage, round, ending }))
+      const captured = await step(`${name}: capture`, HEARTBEATING, (acts, at) =>
+        acts.captureRound({ ...at, stage, round, ending }),
+      )
       show({ doing: `${name}: tests and verdict on ${captured.files} file(s)` })
       const tests = prepared.hasEnvironment
         ? await step(`${name}: tests`, HEARTBEATING, (acts, at) => acts.testRound({ ...at, stage, round }))
         : null
-      const verdict = await step(`${name}: verdict`, HEARTBEATING, (acts, at) => acts.judgeRound({ ...at, stage, round }))
+      const verdict = await step(`${name}: verdict`, HEARTBEATING, (acts, at) =>
+        acts.judgeRound({ ...at, stage, round }),
+      )
       own.rounds = round + 1
       own.score = verdict.score
       if (verdict.score !== null) upsertSearchAttributes([{ key: searchAttribute.score, value: verdict.score }])
@@ -138,7 +166,15 @@ export async function prChain(input: PrChainInput): Promise<{ ending: Ending; st
       await step(`${title}: ${own.status} after ${round + 1} round(s)`, HEARTBEATING, (acts, at) =>
         acts.endStage({ ...at, stage, rounds: round + 1 }),
       )
-      await tell({ kind: 'stage', rollout, stage, number: own.number, isAccepted: verdict.isAccepted, rounds: own.rounds, score: own.score })
+      await tell({
+        kind: 'stage',
+        rollout,
+        stage,
+        number: own.number,
+        isAccepted: verdict.isAccepted,
+        rounds: own.rounds,
+        score: own.score,
+      })
       if (verdict.isAccepted) return { status: 'accepted' as const }
       const failing = tests ? `, ${tests.stillFailing} test(s) still fail and ${tests.broken} broke` : ''
       return {
@@ -152,7 +188,9 @@ export async function prChain(input: PrChainInput): Promise<{ ending: Ending; st
   async function playRound(stage: number, round: number, name: string) {
     for (;;) {
       const steps = state.steps
-      const slice = await step(`${name}: agent, from step ${steps + 1}`, SLICE, (acts, at) => acts.runSlice({ ...at, stage, round }))
+      const slice = await step(`${name}: agent, from step ${steps + 1}`, SLICE, (acts, at) =>
+        acts.runSlice({ ...at, stage, round }),
+      )
       state.steps = slice.status === 'paused' ? slice.steps : 0
       if (slice.status === 'ended') return slice.ending
       show({ doing: `${name}: the agent works, ${slice.steps} steps done` })
@@ -235,4 +273,3 @@ function reasonOf(error: unknown): string {
   const cause = error instanceof ActivityFailure ? error.cause : error
   return (cause instanceof Error ? cause.message : String(error)).slice(0, 2_000)
 }
-

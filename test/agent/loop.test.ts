@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { pack } from 'tar-stream'
 import { playTurns, type Played, type Turn } from '../../src/agent/loop.ts'
@@ -57,7 +58,7 @@ beforeEach(async () => {
   tar.entry({ name: 'src/a.txt' }, 'one\ntwo\nthree\n')
   tar.entry({ name: 'run.sh', mode: 0o755 }, '#!/bin/sh\necho ran\n')
   tar.finalize()
-  await sandbox.putRepository(tar)
+  await sandbox.putRepository(Readable.from(tar, { objectMode: false }))
   providers.push(() => provider.remove('one'))
 })
 afterEach(async () => {
@@ -66,17 +67,34 @@ afterEach(async () => {
 
 const opening: Turn[] = [{ stage: 0, round: 0, text: 'do it' }]
 
-function play(model: ChatModel, options: { turns?: Turn[]; pauseAfter?: number; maxSteps?: number } = {}): Promise<Played> {
+function play(
+  model: ChatModel,
+  options: { turns?: Turn[]; pauseAfter?: number; maxSteps?: number } = {},
+): Promise<Played> {
   const { turns = opening, pauseAfter = Infinity, maxSteps = 50 } = options
   const wait = async () => {}
   return playTurns({
     ports: {
       store,
-      complete: createComplete({ store, model, redact: same, retry: { tries: 1, firstWaitMs: 1, longestWaitMs: 1 }, wait }),
+      complete: createComplete({
+        store,
+        model,
+        redact: same,
+        retry: { tries: 1, firstWaitMs: 1, longestWaitMs: 1 },
+        wait,
+      }),
       exec: createExec({ store, redact: same }),
       sandbox: async () => sandbox,
     },
-    frame: { rollout: ROLLOUT, chain: 'chain', system: 'You work.', model: 'm', seed: 1, maxSteps, commandTimeoutMs: 20_000 },
+    frame: {
+      rollout: ROLLOUT,
+      chain: 'chain',
+      system: 'You work.',
+      model: 'm',
+      seed: 1,
+      maxSteps,
+      commandTimeoutMs: 20_000,
+    },
     turns,
     fence: { check: async () => {} },
     signal: new AbortController().signal,
@@ -86,14 +104,16 @@ function play(model: ChatModel, options: { turns?: Turn[]; pauseAfter?: number; 
 }
 
 const observation = (played: Played, n: number) =>
-  played.status === 'ended' ? played.conversation.filter(({ message }) => message.role === 'tool')[n]!.message.content : ''
+  played.status === 'ended'
+    ? played.conversation.filter(({ message }) => message.role === 'tool')[n]!.message.content
+    : ''
 
 describe('the native agent', () => {
   test('looks, edits, writes, runs and submits through its tools', async () => {
     const model = scriptModel([
       ['view', { path: 'src/a.txt' }],
       ['edit', { path: 'src/a.txt', old: 'two\n', new: 'zwei\n' }],
-      ['write', { path: 'deep/er/b.txt', content: 'new $HOME `x` \'y\'\n' }],
+      ['write', { path: 'deep/er/b.txt', content: "new $HOME `x` 'y'\n" }],
       ['edit', { path: 'run.sh', old: 'echo ran', new: 'echo "ran it"' }],
       ['shell', { command: './run.sh; cat src/a.txt deep/er/b.txt >&2; exit 3' }],
       ['submit', { summary: 'done' }],
@@ -121,7 +141,10 @@ describe('the native agent', () => {
     expect(observation(played, 2)).toContain('command')
     expect(observation(played, 3)).toContain('no tool "teleport"')
     expect(observation(played, 4)).toContain('none.txt')
-    expect(model.requests.at(-1)!.messages.at(-1)).toMatchObject({ role: 'user', content: expect.stringContaining('called no tool') })
+    expect(model.requests.at(-1)!.messages.at(-1)).toMatchObject({
+      role: 'user',
+      content: expect.stringContaining('called no tool'),
+    })
   })
 
   test('ends a round by name: at the step limit, after three silent messages, when the context is full', async () => {
@@ -137,7 +160,10 @@ describe('the native agent', () => {
 
   test('a round played in slices, each by another worker, is the round played at once', async () => {
     const count = 'echo x >> "$HOME/marker"; wc -l < "$HOME/marker"'
-    const answers = [...Array.from({ length: 6 }, (): Answer => ['shell', { command: count }]), ['submit', { summary: '' }] as Answer]
+    const answers = [
+      ...Array.from({ length: 6 }, (): Answer => ['shell', { command: count }]),
+      ['submit', { summary: '' }] as Answer,
+    ]
     const model = scriptModel(answers)
     expect(await play(model, { pauseAfter: 2 })).toMatchObject({ status: 'paused', steps: 2 })
     expect(await play(model, { pauseAfter: 3 })).toMatchObject({ status: 'paused', steps: 5 })
@@ -157,7 +183,9 @@ describe('the native agent', () => {
     const submit: Answer = ['submit', { summary: '' }]
     const model = scriptModel([submit, submit, submit])
     for (let n = 1; n <= turns.length; n++) await play(model, { turns: turns.slice(0, n) })
-    const roles = model.requests[2]!.messages.map((message) => (message.role === 'user' ? message.content : message.role))
+    const roles = model.requests[2]!.messages.map((message) =>
+      message.role === 'user' ? message.content : message.role,
+    )
     expect(roles).toEqual(['system', 'first', 'assistant', 'tool', 'again', 'assistant', 'tool', 'second'])
   })
 

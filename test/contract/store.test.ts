@@ -56,19 +56,22 @@ describe('the file store', () => {
     }
   })
 
-  test.skipIf(process.getuid?.() !== 0 || process.platform !== 'linux')('a full disk is named, and what was stored stays whole', async () => {
-    const dir = makeDir()
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', dir])
-    try {
-      const store = createFileStore({ dir })
-      const kept = await store.putBlob('kept')
-      await expect(store.putBlob(Buffer.alloc(1024 * 1024))).rejects.toMatchObject({ kind: 'full' })
-      await expect(store.putRecord('big', { text: 'x'.repeat(1024 * 1024) })).rejects.toMatchObject({ kind: 'full' })
-      expect((await store.getBlob(kept)).toString()).toBe('kept')
-      expect(await store.getRecord('big')).toBeNull()
-      expect(readdirSync(join(dir, 'aside'))).toEqual([])
-    } finally {
-      execFileSync('umount', [dir])
-    }
-  })
+  test.skipIf(process.getuid?.() !== 0 || process.platform !== 'linux')(
+    'a full disk is named, and what was stored stays whole',
+    async () => {
+      const dir = makeDir()
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', dir])
+      try {
+        const store = createFileStore({ dir })
+        const kept = await store.putBlob('kept')
+        await expect(store.putBlob(Buffer.alloc(1024 * 1024))).rejects.toMatchObject({ kind: 'full' })
+        await expect(store.putRecord('big', { text: 'x'.repeat(1024 * 1024) })).rejects.toMatchObject({ kind: 'full' })
+        expect((await store.getBlob(kept)).toString()).toBe('kept')
+        expect(await store.getRecord('big')).toBeNull()
+        expect(readdirSync(join(dir, 'aside'))).toEqual([])
+      } finally {
+        execFileSync('umount', [dir])
+      }
+    },
+  )
 })

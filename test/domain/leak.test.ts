@@ -2,13 +2,19 @@ import { expect, test } from 'vitest'
 import { deriveInterface, introducedNames } from '../../src/domain/interface.ts'
 import { findLeaks, maskLeaks } from '../../src/domain/leak.ts'
 
-const added = ['class InvalidTag(ValueError):', '    if not all(interpreter.split(".")):', '        raise InvalidTag(f"empty member in {tag!r}")']
+const added = [
+  'class InvalidTag(ValueError):',
+  '    if not all(interpreter.split(".")):',
+  '        raise InvalidTag(f"empty member in {tag!r}")',
+]
 const known = new Set(['ValueError', 'interpreter', 'split', 'tag', 'raise', 'class', 'not', 'all', 'empty', 'member'])
 
 test('names that a patch introduces leak, words of English do not', () => {
   const names = introducedNames(added, known)
   expect(names).toEqual(['InvalidTag'])
-  expect(findLeaks('Reject empty members and raise InvalidTag.', { names, lines: added })).toEqual([{ kind: 'name', text: 'InvalidTag' }])
+  expect(findLeaks('Reject empty members and raise InvalidTag.', { names, lines: added })).toEqual([
+    { kind: 'name', text: 'InvalidTag' },
+  ])
   expect(findLeaks('Reject empty members of a tag set.', { names, lines: added })).toEqual([])
 })
 

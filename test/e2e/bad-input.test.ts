@@ -19,7 +19,10 @@ beforeAll(async () => {
   github = await composeRecordedGitHub(example.recordedDir)
   const pulls = example.chains[0]!
   writeFileSync(join(dir, 'chains.jsonl'), JSON.stringify({ repo: example.repository, prs: pulls, id: 'three' }))
-  const imported = await prchain(['chains', 'import', 'chains.jsonl', '--mirrors', mirrors, '--json'], { dir, env: { GITHUB_API_URL: github.url } })
+  const imported = await prchain(['chains', 'import', 'chains.jsonl', '--mirrors', mirrors, '--json'], {
+    dir,
+    env: { GITHUB_API_URL: github.url },
+  })
   expect(imported).toMatchObject({ code: 0 })
   chain = JSON.parse(imported.stdout) as typeof chain
 })
@@ -35,7 +38,12 @@ async function refused(args: string[], names: (string | RegExp)[], env: Record<s
   expect(recordsOf()).toEqual(before)
 }
 
-const recordsOf = () => (existsSync(join(dir, '.prchain', 'records')) ? readdirSync(join(dir, '.prchain', 'records'), { recursive: true }).sort() : [])
+const recordsOf = () =>
+  existsSync(join(dir, '.prchain', 'records'))
+    ? readdirSync(join(dir, '.prchain', 'records'), { recursive: true, encoding: 'utf8' }).sort((a, b) =>
+        a < b ? -1 : 1,
+      )
+    : []
 
 describe('bad input ends with exit 2, is named, and changes nothing', () => {
   test('an unknown chain', () => refused(['run', 'nowhere', '--mirrors', mirrors, '--json'], ['nowhere', 'three']))
@@ -60,7 +68,8 @@ describe('bad input ends with exit 2, is named, and changes nothing', () => {
     const name = `${chain.repository.replace('/', '__')}.git`
     mkdirSync(folder)
     cpSync(join(mirrors, name), join(folder, name), { recursive: true, verbatimSymlinks: true })
-    const git = (...args: string[]) => execFileSync('git', ['--git-dir', join(folder, name), ...args], { encoding: 'utf8' })
+    const git = (...args: string[]) =>
+      execFileSync('git', ['--git-dir', join(folder, name), ...args], { encoding: 'utf8' })
     const first = git('rev-list', '--max-parents=0', 'HEAD').trim().split('\n')[0]!
     for (const ref of git('for-each-ref', '--format=%(refname)').trim().split('\n')) git('update-ref', ref, first)
     git('-c', 'gc.reflogExpire=now', 'gc', '--quiet', '--prune=now')
@@ -68,7 +77,8 @@ describe('bad input ends with exit 2, is named, and changes nothing', () => {
   })
 
   test('a threshold of 1.4 by flag', () => refused(['run', 'three', '--threshold', '1.4'], ['--threshold', '1.4', '1']))
-  test('a wrong setting in the environment', () => refused(['run', 'three'], ['PRCHAIN_ACCEPT', 'maybe', 'hybrid'], { PRCHAIN_ACCEPT: 'maybe' }))
+  test('a wrong setting in the environment', () =>
+    refused(['run', 'three'], ['PRCHAIN_ACCEPT', 'maybe', 'hybrid'], { PRCHAIN_ACCEPT: 'maybe' }))
 
   test('a wrong setting in prchain.config.json', async () => {
     const own = mkdtempSync(join(tmpdir(), 'prchain-config-'))
@@ -93,8 +103,14 @@ describe('bad input ends with exit 2, is named, and changes nothing', () => {
   })
 
   test('an environment file that is not one', async () => {
-    writeFileSync(join(dir, 'environment.json'), JSON.stringify({ format: 'prchain.environment/1', test: { command: 5 } }))
-    await refused(['run', 'three', '--mirrors', mirrors, '--environment', 'environment.json'], ['environment.json', 'command'])
+    writeFileSync(
+      join(dir, 'environment.json'),
+      JSON.stringify({ format: 'prchain.environment/1', test: { command: 5 } }),
+    )
+    await refused(
+      ['run', 'three', '--mirrors', mirrors, '--environment', 'environment.json'],
+      ['environment.json', 'command'],
+    )
   })
 
   test('an import file with a line that is wrong, all of it refused', async () => {
@@ -127,6 +143,9 @@ describe('without a Temporal server', () => {
 
   test('show gives a chain with its evidence, and as one JSON document', async () => {
     expect((await prchain(['show', 'three'], { dir })).stdout).toContain(`#${chain.stages[0]!.number}`)
-    expect(JSON.parse((await prchain(['show', 'three', '--json'], { dir })).stdout)).toMatchObject({ format: 'prchain.chain/1', id: 'three' })
+    expect(JSON.parse((await prchain(['show', 'three', '--json'], { dir })).stdout)).toMatchObject({
+      format: 'prchain.chain/1',
+      id: 'three',
+    })
   })
 })

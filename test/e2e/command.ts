@@ -9,9 +9,14 @@ export interface Ran {
 }
 
 /** Runs `prchain` as a user does, in a folder, with nothing of this process's settings in its environment. */
-export function prchain(args: string[], options: { dir: string; env?: Record<string, string>; timeoutMs?: number }): Promise<Ran> {
+export function prchain(
+  args: string[],
+  options: { dir: string; env?: Record<string, string>; timeoutMs?: number },
+): Promise<Ran> {
   const client = join(import.meta.dirname, '..', '..', 'src', 'client.ts')
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(PRCHAIN|OPENAI|GITHUB|TEMPORAL|DOCKER)_/.test(name)))
+  const clean = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(PRCHAIN|OPENAI|GITHUB|TEMPORAL|DOCKER)_/.test(name)),
+  )
   const child = spawn(process.execPath, [client, ...args], {
     cwd: options.dir,
     env: { ...clean, ...options.env },

@@ -51,7 +51,9 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
       if (!key.startsWith(`${id}/`)) continue
       const record = await lab.store.getRecord<CallRecord>(recordKey.call(key))
       expect(record, key).not.toBeNull()
-      expect(Date.parse(lastAskedAt), `${key} was asked after it was stored`).toBeLessThanOrEqual(Date.parse(record!.finishedAt))
+      expect(Date.parse(lastAskedAt), `${key} was asked after it was stored`).toBeLessThanOrEqual(
+        Date.parse(record!.finishedAt),
+      )
       twice += asked - 1
     }
     expect(twice).toBeLessThanOrEqual(kills)
@@ -77,7 +79,10 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
       if (pid !== null) {
         process.kill(pid, 'SIGKILL')
         kills++
-        await until('another worker', () => lab.embedded.processes().worker !== null && lab.embedded.processes().worker !== pid)
+        await until(
+          'another worker',
+          () => lab.embedded.processes().worker !== null && lab.embedded.processes().worker !== pid,
+        )
       }
       seen = markers().length
     }

@@ -29,35 +29,50 @@ describe.skipIf(server === null)('a model endpoint that fails', () => {
     ['no answer', { kind: 'never' }],
   ] as const
 
-  test.each(kinds)('%s, twice: asked again within bounds, and the chain ends as if nothing had been', async (name, fault) => {
-    const campaign = `twice-${name.replaceAll(' ', '-')}`
-    await lab.script({ faults: [{ ...fault, role: 'agent', skip: 2, count: 2 }] })
-    await lab.run(campaign, [chain])
-    expect((await lab.rollout(`${campaign}/${chain}/1`)).ending).toBe('accepted')
-    const keys = await lab.store.listRecords(`rollouts/${campaign}/${chain}/1/stages`)
-    const records = await Promise.all(keys.filter((key) => key.includes('/calls/')).map((key) => lab.store.getRecord<CallRecord>(key)))
-    expect(records.flatMap((record) => record!.failures)).toHaveLength(2)
-  })
+  test.each(kinds)(
+    '%s, twice: asked again within bounds, and the chain ends as if nothing had been',
+    async (name, fault) => {
+      const campaign = `twice-${name.replaceAll(' ', '-')}`
+      await lab.script({ faults: [{ ...fault, role: 'agent', skip: 2, count: 2 }] })
+      await lab.run(campaign, [chain])
+      expect((await lab.rollout(`${campaign}/${chain}/1`)).ending).toBe('accepted')
+      const keys = await lab.store.listRecords(`rollouts/${campaign}/${chain}/1/stages`)
+      const records = await Promise.all(
+        keys.filter((key) => key.includes('/calls/')).map((key) => lab.store.getRecord<CallRecord>(key)),
+      )
+      expect(records.flatMap((record) => record!.failures)).toHaveLength(2)
+    },
+  )
 
-  test.each(kinds)('%s, for good: parked after the stated tries, exit 1 with the command that resumes, which does', async (name, fault) => {
-    const campaign = `parked-${name.replaceAll(' ', '-')}`
-    const id = `${campaign}/${chain}/1`
-    await lab.script({ faults: [{ ...fault, role: 'agent', skip: 2, count: 'forever' }] })
-    await lab.start(campaign, [chain])
-    const followed = await lab.follow(campaign)
-    expect(followed).toMatchObject({ status: 'needs-attention' })
-    const lines: string[] = []
-    const terminal = { isJson: false, say: (line: string) => void lines.push(line), emit: () => {} }
-    expect(report({ followed, name: campaign, terminal, uiUrl: null })).toBe(1)
-    expect(lines.join('\n')).toContain(`prchain resume chain/${id}`)
+  test.each(kinds)(
+    '%s, for good: parked after the stated tries, exit 1 with the command that resumes, which does',
+    async (name, fault) => {
+      const campaign = `parked-${name.replaceAll(' ', '-')}`
+      const id = `${campaign}/${chain}/1`
+      await lab.script({ faults: [{ ...fault, role: 'agent', skip: 2, count: 'forever' }] })
+      await lab.start(campaign, [chain])
+      const followed = await lab.follow(campaign)
+      expect(followed).toMatchObject({ status: 'needs-attention' })
+      const lines: string[] = []
+      const terminal = { isJson: false, say: (line: string) => void lines.push(line), emit: () => {} }
+      expect(report({ followed, name: campaign, terminal, uiUrl: null })).toBe(1)
+      expect(lines.join('\n')).toContain(`prchain resume chain/${id}`)
 
-    await lab.script({})
-    expect(await resume({ config: { ...lab.config, temporalAddress: lab.embedded.address }, target: `chain/${id}`, terminal })).toBe(0)
-    await until('the campaign to end', async () => (await lab.follow(campaign)).status === 'completed')
-    expect((await lab.rollout(id)).ending).toBe('accepted')
-    const counts = await lab.counts()
-    for (const [key, { answered }] of Object.entries(counts)) if (key.startsWith(`${id}/`)) expect(answered, key).toBe(1)
-  })
+      await lab.script({})
+      expect(
+        await resume({
+          config: { ...lab.config, temporalAddress: lab.embedded.address },
+          target: `chain/${id}`,
+          terminal,
+        }),
+      ).toBe(0)
+      await until('the campaign to end', async () => (await lab.follow(campaign)).status === 'completed')
+      expect((await lab.rollout(id)).ending).toBe('accepted')
+      const counts = await lab.counts()
+      for (const [key, { answered }] of Object.entries(counts))
+        if (key.startsWith(`${id}/`)) expect(answered, key).toBe(1)
+    },
+  )
 
   test('a judge that answers no JSON is asked again, then its chain waits', async () => {
     await lab.script({ judge: { garbage: 2 } })
@@ -66,7 +81,10 @@ describe.skipIf(server === null)('a model endpoint that fails', () => {
     expect(verdict!.judgeCall).toBe(`mumbling/${chain}/1/stages/0/0/judge/000002`)
     await lab.script({ judge: { garbage: 99 } })
     await lab.start('babbling', [chain])
-    expect(await lab.follow('babbling')).toMatchObject({ status: 'needs-attention', state: { parked: [{ reason: expect.stringContaining('raw reply in sha256:') }] } })
+    expect(await lab.follow('babbling')).toMatchObject({
+      status: 'needs-attention',
+      state: { parked: [{ reason: expect.stringContaining('raw reply in sha256:') }] },
+    })
     await lab.client.workflow.getHandle(workflowId.campaign('babbling')).terminate()
     await lab.client.workflow.getHandle(workflowId.chain(`babbling/${chain}/1`)).cancel()
   })
@@ -76,7 +94,14 @@ describe.skipIf(server === null)('a model endpoint that fails', () => {
     await lab.run('clumsy', [chain])
     expect((await lab.rollout(`clumsy/${chain}/1`)).ending).toBe('accepted')
     const [line] = lab.samples('clumsy')
-    expect(line!.messages.some((message) => message.role === 'assistant' && message.tool_calls?.some((call) => '_raw' in call.function.arguments) && !message.train)).toBe(true)
+    expect(
+      line!.messages.some(
+        (message) =>
+          message.role === 'assistant' &&
+          message.tool_calls?.some((call) => '_raw' in call.function.arguments) &&
+          !message.train,
+      ),
+    ).toBe(true)
   })
 
   test('a parked chain that nobody resumes goes on by itself', async () => {
@@ -107,6 +132,7 @@ describe.skipIf(server === null)('a model endpoint that fails', () => {
     expect((await lab.rollout(id)).ending).toBe('accepted')
     expect(((await handle.describe()).memo as { restarts: number }).restarts).toBeGreaterThan(0)
     const counts = await lab.counts()
-    for (const [key, { answered }] of Object.entries(counts)) if (key.startsWith(`${id}/`)) expect(answered, key).toBe(1)
+    for (const [key, { answered }] of Object.entries(counts))
+      if (key.startsWith(`${id}/`)) expect(answered, key).toBe(1)
   })
 })

@@ -120,7 +120,8 @@ export async function openLab(options: {
     async run(name, targets, settings) {
       await lab.start(name, targets, settings)
       const followed = await lab.follow(name)
-      if (followed.status !== 'completed') throw new Error(`campaign ${name}: ${JSON.stringify(followed)}\n${said.join('\n')}`)
+      if (followed.status !== 'completed')
+        throw new Error(`campaign ${name}: ${JSON.stringify(followed)}\n${said.join('\n')}`)
       return followed.state
     },
     rollout: async (id) => must(await store.getRecord<Rollout>(recordKey.rollout(id)), `rollout ${id}`),
@@ -132,13 +133,15 @@ export async function openLab(options: {
         found.push(verdict)
       }
     },
-    capture: async (id, stage, round) => must(await store.getRecord<Capture>(recordKey.round(id, stage, round, 'capture')), `capture of ${id}`),
+    capture: async (id, stage, round) =>
+      must(await store.getRecord<Capture>(recordKey.round(id, stage, round, 'capture')), `capture of ${id}`),
     samples: (name) =>
       readFileSync(join(config.store, 'samples', `${name}.jsonl`), 'utf8')
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => sample.parse(JSON.parse(line))),
-    counts: async () => (await (await fetch(`${scriptedRoot}/scripted/counts`)).json()) as Awaited<ReturnType<Lab['counts']>>,
+    counts: async () =>
+      (await (await fetch(`${scriptedRoot}/scripted/counts`)).json()) as Awaited<ReturnType<Lab['counts']>>,
     async script(settings) {
       const answer = await fetch(`${scriptedRoot}/scripted/settings`, {
         method: 'POST',
@@ -154,7 +157,13 @@ export async function openLab(options: {
     },
     async startWorker() {
       const worker = spawn(process.execPath, [join(import.meta.dirname, '..', '..', 'src', 'worker.ts')], {
-        env: { ...process.env, ...env, PRCHAIN_STORE: config.store, TEMPORAL_ADDRESS: embedded.address, PRCHAIN_SCRIPTED_URL: embedded.scriptedUrl ?? '' },
+        env: {
+          ...process.env,
+          ...env,
+          PRCHAIN_STORE: config.store,
+          TEMPORAL_ADDRESS: embedded.address,
+          PRCHAIN_SCRIPTED_URL: embedded.scriptedUrl ?? '',
+        },
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       })
       await once(worker, 'message')
@@ -172,7 +181,11 @@ export async function openLab(options: {
 }
 
 /** Waits until a condition holds, looking often; throws with what was waited for after so many seconds. */
-export async function until<T>(what: string, look: () => Promise<T | null | undefined | false> | T | null | undefined | false, seconds = 60): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+  seconds = 60,
+): Promise<T> {
   const deadline = Date.now() + seconds * 1000
   for (;;) {
     const found = await look()

@@ -33,8 +33,14 @@ describe.skipIf(server === null)('a rollout of 1,165 steps', () => {
 
     const history = await lab.client.workflow.getHandle(workflowId.chain(id)).fetchHistory()
     const events = history.events ?? []
-    const slices = events.filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'runSlice')
-    const others = events.filter((event) => event.activityTaskScheduledEventAttributes && event.activityTaskScheduledEventAttributes.activityType?.name !== 'runSlice')
+    const slices = events.filter(
+      (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'runSlice',
+    )
+    const others = events.filter(
+      (event) =>
+        event.activityTaskScheduledEventAttributes &&
+        event.activityTaskScheduledEventAttributes.activityType?.name !== 'runSlice',
+    )
     expect(slices.length).toBeGreaterThanOrEqual(Math.ceil(STEPS / 100))
     expect(slices.length).toBeLessThanOrEqual(Math.ceil(STEPS / 100) + 4)
     // Six events an activity and what the chain tells: far from one a step.
@@ -44,7 +50,9 @@ describe.skipIf(server === null)('a rollout of 1,165 steps', () => {
 
     const [line] = lab.samples('long')
     expect(line!.stages[0]!.steps).toBeGreaterThan(STEPS)
-    console.log(`events ${events.length}, slices ${slices.length}, largest payload ${Math.max(...sizes)} B, all payloads ${sizes.reduce((a, b) => a + b, 0)} B`)
+    console.log(
+      `events ${events.length}, slices ${slices.length}, largest payload ${Math.max(...sizes)} B, all payloads ${sizes.reduce((a, b) => a + b, 0)} B`,
+    )
   }, 600_000)
 })
 

@@ -41,9 +41,12 @@ describe.skipIf(server === null)('rounds, verdicts and what follows from them', 
     const [line] = lab.samples('repaired')
     expect(line).toMatchObject({ id, ending: 'accepted', isScripted: true })
     const trained = line!.messages.filter((message) => message.role === 'assistant' && message.stage === 0)
-    expect(trained.every((message) => message.role === 'assistant' && message.train === (message.round === 1))).toBe(true)
+    expect(trained.every((message) => message.role === 'assistant' && message.train === (message.round === 1))).toBe(
+      true,
+    )
     for (const message of line!.messages) {
-      for (const call of message.role === 'assistant' ? (message.tool_calls ?? []) : []) expect(typeof call.function.arguments).toBe('object')
+      for (const call of message.role === 'assistant' ? (message.tool_calls ?? []) : [])
+        expect(typeof call.function.arguments).toBe('object')
     }
   })
 
@@ -55,7 +58,10 @@ describe.skipIf(server === null)('rounds, verdicts and what follows from them', 
       expect(verdict.patch).toBe(capture.patch)
       expect(stage.patch).toBe(capture.patch)
       expect((await lab.store.getBlob(verdict.rawReply!)).toString()).toContain('"score"')
-      expect(await lab.store.getRecord(recordKey.round(id, index, stage.rounds - 1, 'tests'))).toMatchObject({ stillFailing: [], broken: [] })
+      expect(await lab.store.getRecord(recordKey.round(id, index, stage.rounds - 1, 'tests'))).toMatchObject({
+        stillFailing: [],
+        broken: [],
+      })
       const state = await lab.store.getRecord<StageState>(recordKey.stageState(id, index))
       expect(state!.before!.failToPass.length).toBeGreaterThan(0)
     }
@@ -105,7 +111,9 @@ describe.skipIf(server === null)('rounds, verdicts and what follows from them', 
     await lab.run('perfect', [chain])
     const id = `perfect/${chain}/1`
     const repository = await lab.openRepository()
-    const known = (await lab.store.getRecord<{ stages: { baseSha: string; testFiles: string[] }[] }>(recordKey.chain(chain)))!
+    const known = (await lab.store.getRecord<{ stages: { baseSha: string; testFiles: string[] }[] }>(
+      recordKey.chain(chain),
+    ))!
     for (const [index, stage] of known.stages.entries()) {
       const state = (await lab.store.getRecord<StageState>(recordKey.stageState(id, index)))!
       expect(state.initialTree).toBe((await repository.commit(stage.baseSha))!.tree)
@@ -133,6 +141,8 @@ describe.skipIf(server === null)('rounds, verdicts and what follows from them', 
 
   test('a campaign that is done is refused, one with other settings too', async () => {
     await expect(lab.start('perfect', [chain])).rejects.toThrow(/is done/)
-    await expect(lab.start('perfect', [chain], { threshold: 0.5 })).rejects.toThrow(/other settings.*threshold is 0.8 there and 0.5 now/)
+    await expect(lab.start('perfect', [chain], { threshold: 0.5 })).rejects.toThrow(
+      /other settings.*threshold is 0.8 there and 0.5 now/,
+    )
   })
 })

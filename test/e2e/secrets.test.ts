@@ -20,7 +20,14 @@ describe.skipIf(server === null)('secrets', () => {
     // An endpoint that is no scripted one to prchain: it is named by OPENAI_BASE_URL and sent the key.
     const lab = await openLab({
       temporal: server!.binary,
-      settings: { openaiBaseUrl: 'http://127.0.0.1:9/v1', openaiApiKey: KEY, githubToken: TOKEN, model: 'm', modelTries: 2, modelRetryMs: 10 },
+      settings: {
+        openaiBaseUrl: 'http://127.0.0.1:9/v1',
+        openaiApiKey: KEY,
+        githubToken: TOKEN,
+        model: 'm',
+        modelTries: 2,
+        modelRetryMs: 10,
+      },
     })
     labs.push(lab)
     const chain = await exampleChain(lab, 2)
@@ -31,7 +38,11 @@ describe.skipIf(server === null)('secrets', () => {
     await until('the chain to end', () => lab.store.getRecord(recordKey.rollout(`real/${chain}/1`)))
 
     const history = JSON.stringify(await handle.fetchHistory(), (_, value: unknown) =>
-      value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : typeof value === 'bigint' ? String(value) : value,
+      value instanceof Uint8Array
+        ? Buffer.from(value).toString('utf8')
+        : typeof value === 'bigint'
+          ? String(value)
+          : value,
     )
     for (const secret of [KEY, TOKEN]) {
       expect(history).not.toContain(secret)
@@ -42,7 +53,12 @@ describe.skipIf(server === null)('secrets', () => {
 
   test('that an agent prints are masked in what is recorded, and its commands have no variable of the worker', async () => {
     const scripted = { testCommand: `env; echo the key is ${KEY}` }
-    const lab = await openLab({ temporal: server!.binary, scripted, settings: { githubToken: TOKEN }, workerEnv: { PRCHAIN_TEST_SENTINEL: 'seen' } })
+    const lab = await openLab({
+      temporal: server!.binary,
+      scripted,
+      settings: { githubToken: TOKEN },
+      workerEnv: { PRCHAIN_TEST_SENTINEL: 'seen' },
+    })
     labs.push(lab)
     const chain = await exampleChain(lab, 2)
     await lab.run('printing', [chain])

@@ -26,7 +26,10 @@ try {
   await save('many-slices')
   await lab.script({ extraSteps: 20, latencyMs: 100 })
   await lab.start('killed', [chain])
-  await until('some steps', async () => (await lab.store.listRecords(`rollouts/killed/${chain}/1/stages/0/0/calls`)).length >= 8)
+  await until(
+    'some steps',
+    async () => (await lab.store.listRecords(`rollouts/killed/${chain}/1/stages/0/0/calls`)).length >= 8,
+  )
   process.kill(lab.embedded.processes().worker!, 'SIGKILL')
   await lab.follow('killed')
   await save('killed')

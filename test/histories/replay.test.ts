@@ -20,5 +20,7 @@ test.each(names)('%s replays on the workflow code of today', async (name) => {
 test('a planted change to the workflow makes the replay fail', async () => {
   const workflowsPath = fileURLToPath(new URL('./plantedWorkflows.ts', import.meta.url))
   const planted = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') })
-  await expect(Worker.runReplayHistory({ workflowBundle: planted }, read('plain.json'))).rejects.toThrow(/nondeterminism|TMPRL1100/i)
+  await expect(Worker.runReplayHistory({ workflowBundle: planted }, read('plain.json'))).rejects.toThrow(
+    /nondeterminism|TMPRL1100/i,
+  )
 })

@@ -14,7 +14,14 @@ interface RealChain {
   id: string
   repo: string
   env: { pip: string[]; pythonpath: string[]; pytest_args: string[]; prep?: string }
-  prs: { number: number; base_sha: string; merge_sha: string; test_command_files: string[]; f2p: string[]; p2p_count: number }[]
+  prs: {
+    number: number
+    base_sha: string
+    merge_sha: string
+    test_command_files: string[]
+    f2p: string[]
+    p2p_count: number
+  }[]
 }
 
 const data = process.env['PRCHAIN_TEST_DATA']!
@@ -42,7 +49,9 @@ describe('the real chains', () => {
           image,
           env: { PYTHONPATH: env.pythonpath.join(':') },
           setup: env.prep ? [`printf "__version__ = '0'\\n" > src/humanize/_version.py`] : [],
-          test: { command: `python3 -m pytest -q -o addopts= -o filterwarnings= -o junit_family=xunit1 -p no:cacheprovider --junitxml={report} {files}` },
+          test: {
+            command: `python3 -m pytest -q -o addopts= -o filterwarnings= -o junit_family=xunit1 -p no:cacheprovider --junitxml={report} {files}`,
+          },
         },
         settings: { sandbox: 'docker', dockerHost: `unix://${docker.socketPath}` },
       })
@@ -69,11 +78,17 @@ describe('the real chains', () => {
         const verdict = (await lab.verdicts(rollout, index)).at(-1)!
         expect(verdict).toMatchObject({ isAccepted: true, rule: 'hybrid', hasPassedTests: true })
       }
-      const known = (await lab.store.getRecord<{ stages: { baseSha: string; resultSha: string }[] }>(recordKey.chain(id)))!
-      expect(known.stages.map(({ baseSha, resultSha }) => [baseSha, resultSha])).toEqual(real.prs.map((pull) => [pull.base_sha, pull.merge_sha]))
+      const known = (await lab.store.getRecord<{ stages: { baseSha: string; resultSha: string }[] }>(
+        recordKey.chain(id),
+      ))!
+      expect(known.stages.map(({ baseSha, resultSha }) => [baseSha, resultSha])).toEqual(
+        real.prs.map((pull) => [pull.base_sha, pull.merge_sha]),
+      )
       const [line] = lab.samples(name)
       expect(line!.stages).toHaveLength(real.prs.length)
-      console.log(`${name}: ${line!.stages.map((stage) => `#${stage.number} ${stage.rounds} round(s), ${stage.toolCalls} tool calls`).join('; ')}`)
+      console.log(
+        `${name}: ${line!.stages.map((stage) => `#${stage.number} ${stage.rounds} round(s), ${stage.toolCalls} tool calls`).join('; ')}`,
+      )
     },
     600_000,
   )

@@ -4,15 +4,28 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 /** `npm run test:real -- --mirrors DIR --data DIR`: whole chains of real repositories, in Docker sandboxes. */
-const { values } = parseArgs({ options: { mirrors: { type: 'string' }, data: { type: 'string' }, only: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { mirrors: { type: 'string' }, data: { type: 'string' }, only: { type: 'string' } },
+})
 if (!values.mirrors || !values.data || !existsSync(values.mirrors) || !existsSync(join(values.data, 'chains.json'))) {
-  console.error('usage: npm run test:real -- --mirrors DIR --data DIR\n  DIR with owner__name.git, and DIR with chains.json and github/')
+  console.error(
+    'usage: npm run test:real -- --mirrors DIR --data DIR\n  DIR with owner__name.git, and DIR with chains.json and github/',
+  )
   process.exit(2)
 }
 const root = join(import.meta.dirname, '..', '..')
-const { status } = spawnSync(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...(values.only ? ['-t', values.only] : [])], {
-  cwd: root,
-  stdio: 'inherit',
-  env: { ...process.env, PRCHAIN_TEST_SUITE: 'real', PRCHAIN_TEST_MIRRORS: resolve(values.mirrors), PRCHAIN_TEST_DATA: resolve(values.data) },
-})
+const { status } = spawnSync(
+  process.execPath,
+  [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...(values.only ? ['-t', values.only] : [])],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      PRCHAIN_TEST_SUITE: 'real',
+      PRCHAIN_TEST_MIRRORS: resolve(values.mirrors),
+      PRCHAIN_TEST_DATA: resolve(values.data),
+    },
+  },
+)
 process.exit(status ?? 1)

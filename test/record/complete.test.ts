@@ -45,7 +45,11 @@ const reply = (content: string): ChatReply => ({
   finishReason: 'stop',
   usage: { promptTokens: 3, completionTokens: 2, cachedTokens: 0 },
 })
-const ask = (messages: Message[], prefix: { key: string; count: number } | null = null, key = 'a/c/1/stages/0/0/calls/000000') => ({
+const ask = (
+  messages: Message[],
+  prefix: { key: string; count: number } | null = null,
+  key = 'a/c/1/stages/0/0/calls/000000',
+) => ({
   key,
   request: { model: 'm', messages, seed: 1 },
   prefix,
@@ -66,7 +70,10 @@ describe('complete', () => {
 
   test('of two that ask at once, both return what was stored first', async () => {
     const { complete } = setUp([reply('one'), reply('two')])
-    const both = await Promise.all([complete(ask([{ role: 'user', content: 'hi' }])), complete(ask([{ role: 'user', content: 'hi' }]))])
+    const both = await Promise.all([
+      complete(ask([{ role: 'user', content: 'hi' }])),
+      complete(ask([{ role: 'user', content: 'hi' }])),
+    ])
     expect(both[0]!.reply).toEqual(both[1]!.reply)
   })
 
@@ -90,7 +97,11 @@ describe('complete', () => {
   })
 
   test('asks a failing provider again within its bounds, honours retry-after, and keeps what went wrong', async () => {
-    const { complete, store, waits } = setUp([new ModelError('busy', 'slow down', 700), new ModelError('unavailable', '500'), reply('at last')])
+    const { complete, store, waits } = setUp([
+      new ModelError('busy', 'slow down', 700),
+      new ModelError('unavailable', '500'),
+      reply('at last'),
+    ])
     const { reply: got } = await complete(ask([{ role: 'user', content: 'hi' }]))
     expect(got.message.content).toBe('at last')
     expect(waits[0]).toBe(700)
@@ -103,14 +114,19 @@ describe('complete', () => {
   test('gives up after the stated tries with nothing stored, and goes on when asked later', async () => {
     const down = Array.from({ length: 4 }, () => new ModelError('unavailable', 'connection refused'))
     const { complete, asked } = setUp([...down, reply('back')])
-    await expect(complete(ask([{ role: 'user', content: 'hi' }]))).rejects.toMatchObject({ name: 'ModelUnavailableError' })
+    await expect(complete(ask([{ role: 'user', content: 'hi' }]))).rejects.toMatchObject({
+      name: 'ModelUnavailableError',
+    })
     expect(asked()).toBe(4)
     expect((await complete(ask([{ role: 'user', content: 'hi' }]))).reply.message.content).toBe('back')
   })
 
   test('a refusal is not asked again', async () => {
     const { complete, asked } = setUp([new ModelError('refused', '401')])
-    await expect(complete(ask([{ role: 'user', content: 'hi' }]))).rejects.toMatchObject({ name: 'ModelError', kind: 'refused' })
+    await expect(complete(ask([{ role: 'user', content: 'hi' }]))).rejects.toMatchObject({
+      name: 'ModelError',
+      kind: 'refused',
+    })
     expect(asked()).toBe(1)
   })
 
@@ -125,19 +141,28 @@ describe('complete', () => {
     const { complete, store, asked } = setUp([reply('one')])
     const old = await claimFence({ store, rollout: 'a/c/1', order: [0, 4, 1], holder: 'old' })
     await claimFence({ store, rollout: 'a/c/1', order: [0, 4, 2], holder: 'new' })
-    await expect(complete({ ...ask([{ role: 'user', content: 'hi' }]), fence: old })).rejects.toMatchObject({ name: 'FencedError' })
+    await expect(complete({ ...ask([{ role: 'user', content: 'hi' }]), fence: old })).rejects.toMatchObject({
+      name: 'FencedError',
+    })
     expect(asked()).toBe(0)
   })
 })
 
 describe('the fence', () => {
   const store = createFileStore({ dir: mkdtempSync(join(tmpdir(), 'prchain-fence-')) })
-  const claim = (rollout: string, order: [number, number, number]) => claimFence({ store, rollout, order, holder: order.join('.') })
+  const claim = (rollout: string, order: [number, number, number]) =>
+    claimFence({ store, rollout, order, holder: order.join('.') })
 
   test('goes to the later restart, then the later activity, then the later attempt', async () => {
-    const orders: [number, number, number][] = [[0, 1, 1], [0, 1, 2], [0, 2, 1], [1, 0, 1]]
+    const orders: [number, number, number][] = [
+      [0, 1, 1],
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 1],
+    ]
     for (const order of orders) await (await claim('a/c/1', order)).check()
-    for (const late of orders.slice(0, -1)) await expect(claim('a/c/1', late)).rejects.toMatchObject({ name: 'FencedError' })
+    for (const late of orders.slice(0, -1))
+      await expect(claim('a/c/1', late)).rejects.toMatchObject({ name: 'FencedError' })
   })
 
   test('is lost by everyone else when it is claimed', async () => {
@@ -150,7 +175,9 @@ describe('the fence', () => {
 
   test('has one holder when many claim it at once', async () => {
     const claims = await Promise.allSettled(Array.from({ length: 8 }, (_, n) => claim('a/c/3', [0, 1, n + 1])))
-    const checked = await Promise.allSettled(claims.filter((one) => one.status === 'fulfilled').map((one) => one.value.check()))
+    const checked = await Promise.allSettled(
+      claims.filter((one) => one.status === 'fulfilled').map((one) => one.value.check()),
+    )
     expect(checked.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
   })
 })

@@ -33,7 +33,9 @@ export function playableActivities(replaced: Partial<Activities> = {}): Activiti
     linkChains: async () => ({ references: 3, chains: ['acme__tool.11-12'] }),
     readCampaign: async () => ({ repositories: ['acme/tool'], mirrors: null, concurrency: 2 }),
     planCampaign: async () => ({ pullRequests: 7, references: 3, chains: 1, stages: 2, rollouts: 1 }),
-    listRollouts: async ({ name, from, count }) => ({ rollouts: [`${name}/acme__tool.11-12/1`].slice(from, from + count) }),
+    listRollouts: async ({ name, from, count }) => ({
+      rollouts: [`${name}/acme__tool.11-12/1`].slice(from, from + count),
+    }),
     writeSamples: async () => ({ path: 'samples.jsonl', samples: 1 }),
     restartFailedChains: async () => ({ restarted: [], givenUp: [] }),
     ...replaced,
@@ -62,7 +64,9 @@ export async function openTimeSkipping(executable: string): Promise<{
   close(): Promise<void>
 }> {
   Runtime.install({ logger: new DefaultLogger('ERROR') })
-  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: executable } } })
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: executable } },
+  })
   // The test server cannot list search attributes, as registerSearchAttributes does; it can add them.
   const numbers = { KEYWORD: 2, INT: 3, DOUBLE: 4, BOOL: 5 } as const
   await env.connection.operatorService.addSearchAttributes({

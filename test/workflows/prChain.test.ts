@@ -46,8 +46,12 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
   })
 
   test('a later stage that is refused leaves a partial rollout', async () => {
-    const acts = playableActivities({ judgeRound: async ({ stage }) => ({ isAccepted: stage === 0, score: 0.5, rule: 'judge' }) })
-    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({ ending: 'partial' })
+    const acts = playableActivities({
+      judgeRound: async ({ stage }) => ({ isAccepted: stage === 0, score: 0.5, rule: 'judge' }),
+    })
+    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
+      ending: 'partial',
+    })
   })
 
   test('carry-over that conflicts ends the chain by its name', async () => {
@@ -57,7 +61,9 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
           ? { status: 'ready', hasEnvironment: false, brokenByCarryOver: 0, reason: null }
           : { status: 'carry-over-lost', reason: 'src/a.js' },
     })
-    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({ ending: 'carry-over-lost' })
+    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
+      ending: 'carry-over-lost',
+    })
   })
 
   test('a restarted rollout goes on after its last accepted stage', async () => {
@@ -75,7 +81,9 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
         return { status: 'ended', ending: 'submitted', steps: 1 }
       },
     })
-    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({ ending: 'accepted' })
+    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
+      ending: 'accepted',
+    })
     expect(tries).toBe(5)
   })
 
@@ -91,7 +99,10 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
       const handle = await startChain()
       let state = await handle.query(stateQuery)
       while (state.attention === null) state = await handle.query(stateQuery)
-      expect(state).toMatchObject({ status: 'needs-attention', attention: { reason: 'no Docker engine answers', command: `prchain resume ${handle.workflowId}` } })
+      expect(state).toMatchObject({
+        status: 'needs-attention',
+        attention: { reason: 'no Docker engine answers', command: `prchain resume ${handle.workflowId}` },
+      })
       isBack = true
       expect(await handle.executeUpdate(resumeUpdate, { args: [{}] })).toContain('goes on')
       expect(await handle.result()).toMatchObject({ ending: 'accepted' })
@@ -100,10 +111,17 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
   })
 
   test('a failure that nothing can mend fails the chain with its type', async () => {
-    const acts = playableActivities({ prepareStage: async () => Promise.reject(failure('GitFailed', 'commit abc is not in the mirror')) })
-    const error = await opened.withWorker(acts, async () => (await startChain()).result().catch((thrown: unknown) => thrown))
+    const acts = playableActivities({
+      prepareStage: async () => Promise.reject(failure('GitFailed', 'commit abc is not in the mirror')),
+    })
+    const error = await opened.withWorker(acts, async () =>
+      (await startChain()).result().catch((thrown: unknown) => thrown),
+    )
     expect(error).toBeInstanceOf(WorkflowFailedError)
-    expect((error as WorkflowFailedError).cause).toMatchObject({ type: 'GitFailed', message: 'commit abc is not in the mirror' })
+    expect((error as WorkflowFailedError).cause).toMatchObject({
+      type: 'GitFailed',
+      message: 'commit abc is not in the mirror',
+    })
   })
 
   test('a cancelled chain ends cancelled, its sandboxes removed', async () => {
@@ -124,7 +142,11 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
   test('a campaign mines, runs its chains, counts them and writes the samples', async () => {
     const acts = playableActivities()
     const state = await opened.withWorker(acts, () =>
-      opened.env.client.workflow.execute('campaign', { workflowId: 'campaign/whole', taskQueue: TASK_QUEUE, args: [{ name: 'whole' }] }),
+      opened.env.client.workflow.execute('campaign', {
+        workflowId: 'campaign/whole',
+        taskQueue: TASK_QUEUE,
+        args: [{ name: 'whole' }],
+      }),
     )
     expect(state as CampaignState).toMatchObject({
       status: 'done',
@@ -143,7 +165,11 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
       },
     })
     const state = await opened.withWorker(acts, async () => {
-      const handle = await opened.env.client.workflow.start('campaign', { workflowId: 'campaign/again', taskQueue: TASK_QUEUE, args: [{ name: 'again' }] })
+      const handle = await opened.env.client.workflow.start('campaign', {
+        workflowId: 'campaign/again',
+        taskQueue: TASK_QUEUE,
+        args: [{ name: 'again' }],
+      })
       while ((await handle.query(campaignQuery)).failed.length === 0);
       isBroken = false
       await startChain(1, 'chain/again/acme__tool.11-12/1')
@@ -156,7 +182,11 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
   test('a chain that failed after its last restart is counted as failed, and the campaign ends', async () => {
     const acts = playableActivities({ prepareStage: async () => Promise.reject(failure('GitFailed')) })
     const state = await opened.withWorker(acts, async () => {
-      const handle = await opened.env.client.workflow.start('campaign', { workflowId: 'campaign/lost', taskQueue: TASK_QUEUE, args: [{ name: 'lost' }] })
+      const handle = await opened.env.client.workflow.start('campaign', {
+        workflowId: 'campaign/lost',
+        taskQueue: TASK_QUEUE,
+        args: [{ name: 'lost' }],
+      })
       while ((await handle.query(campaignQuery)).failed.length === 0);
       await startChain(3, 'chain/lost/acme__tool.11-12/1')
       return handle.result()

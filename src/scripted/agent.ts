@@ -1,0 +1,119 @@
+import type { Bench, Move } from './bench.ts'
+import { readRound } from './conversation.ts'
+import { drawFlaws, planWork } from './flaws.ts'
+import { phraseFor } from './phrases.ts'
+import type { References } from './reference.ts'
+import { playRound, submitMove, type RoundPart } from './round.ts'
+import { drawHex } from './seed.ts'
+import { stagePartOf, type ScriptedSettings } from './settings.ts'
+import { createToolbox } from './toolbox.ts'
+import type { PlayHeaders, WireReply, WireRequest } from './wire.ts'
+import type { Work } from './work.ts'
+
+const KEPT = 256
+
+/** Answers as the agent. */
+export type AnswerAsAgent = (options: {
+  request: WireRequest
+  play: PlayHeaders
+  settings: ScriptedSettings
+}) => Promise<WireReply>
+
+/**
+ * The agent's part: a function of the request's messages, the play, the seed, the settings and the reference in the
+ * store. It keeps nothing between requests but plans that it could make again: each request walks the round's play from
+ * its start with the observations in the conversation, and the next move is the reply.
+ */
+export function createAgent({ references, seed }: { references: References; seed: number }): AnswerAsAgent {
+  const works = new WeakMap<ScriptedSettings, Map<string, Work>>()
+
+  async function workOf(settings: ScriptedSettings, play: PlayHeaders, stage: number): Promise<Work> {
+    const known = works.get(settings) ?? new Map<string, Work>()
+    works.set(settings, known)
+    const key = `${play.rollout} ${play.chain} ${stage}`
+    const ready = known.get(key)
+    if (ready) return ready
+    const part = stagePartOf(settings, play.chain, stage)
+    const files = await references.filesOf(play.chain, stage, { includeTests: part.includeTests })
+    const place = { seed, chain: play.chain, rollout: play.rollout, stage }
+    const work = planWork(files, drawFlaws(part.flaws, place), place)
+    if (known.size >= KEPT) known.clear()
+    known.set(key, work)
+    return work
+  }
+
+  async function earlierNamesOf(settings: ScriptedSettings, play: PlayHeaders): Promise<Map<string, string>> {
+    const names = new Map<string, string>()
+    for (let stage = 0; stage < play.stage; stage++) {
+      if (!stagePartOf(settings, play.chain, stage).flaws.some((flaw) => flaw.kind === 'renamed')) continue
+      for (const [theirs, own] of (await workOf(settings, play, stage)).names) names.set(theirs, own)
+    }
+    return names
+  }
+
+  return async ({ request, play, settings }) => {
+    const history = readRound(request.messages)
+    const part = stagePartOf(settings, play.chain, play.stage)
+    const flaws = new Set(drawFlaws(part.flaws, { seed, ...play }).map((flaw) => flaw.kind))
+    const place = [play.rollout, play.stage, play.round]
+    const isAtStart = play.round === 0 && history.observations.length === 0
+    if (isAtStart && flaws.has('no-tool-call') && !history.hasSilence) {
+      const { think, say } = phraseFor('silent', '', seed, ...place)
+      return { content: say, reasoning: think, toolCalls: [] }
+    }
+
+    const bench: Bench = {
+      toolbox: createToolbox(new Set(request.tools.map((tool) => tool.function.name))),
+      isParallel: part.parallel,
+      seed,
+      place,
+      moves: 0,
+      seen: new Map(),
+    }
+    const round: RoundPart = {
+      bench,
+      part,
+      work: await workOf(settings, play, play.stage),
+      markerFile: settings.markerFile,
+      rollout: play.rollout,
+      stage: play.stage,
+      round: play.round,
+      opening: history.opening,
+      earlierNames: await earlierNamesOf(settings, play),
+    }
+    const move = nextMove(round, history.observations)
+    const reply = replyOf(move, [seed, ...place, history.observations.length, Number(history.hasBadArguments)])
+    const isBad = isAtStart && flaws.has('bad-arguments') && !history.hasBadArguments && reply.toolCalls.length > 0
+    return isBad ? withBadArguments(reply) : reply
+  }
+}
+
+function nextMove(round: RoundPart, observations: readonly string[][]): Move {
+  const playing = playRound(round)
+  let next = playing.next()
+  for (const seen of observations) {
+    if (next.done) break
+    next = playing.next(seen)
+  }
+  return next.done ? submitMove(round) : next.value
+}
+
+function replyOf(move: Move, [seed, ...place]: [number, ...(string | number)[]]): WireReply {
+  return {
+    content: move.say,
+    reasoning: move.think,
+    toolCalls: move.uses.map((use, index) => ({
+      id: `call_${drawHex(seed, 'call', ...place, index).slice(0, 24)}`,
+      type: 'function',
+      function: { name: use.name, arguments: JSON.stringify(use.arguments) },
+    })),
+  }
+}
+
+/** The same reply with its first tool call broken off, as models do now and then. */
+function withBadArguments(reply: WireReply): WireReply {
+  const toolCalls = reply.toolCalls.map((call, index) =>
+    index === 0 ? { ...call, function: { ...call.function, arguments: call.function.arguments.slice(0, -2) } } : call,
+  )
+  return { ...reply, toolCalls }
+}

@@ -1,0 +1,54 @@
+import type { WireMessage } from './wire.ts'
+
+/** What a conversation says of the round that is being played. */
+export interface RoundHistory {
+  /** The user message that opened the round. */
+  opening: string
+  /** For each message with tool calls that could be read, the observations of its calls in their order. */
+  observations: string[][]
+  /** Whether the agent has answered without a tool call in this round. */
+  hasSilence: boolean
+  /** Whether the agent has made a tool call whose arguments are not JSON in this round. */
+  hasBadArguments: boolean
+}
+
+/** Reads where the last round of a conversation stands. A user message that only asks for a tool call opens no round. */
+export function readRound(messages: readonly WireMessage[]): RoundHistory {
+  const start = messages.findLastIndex((message, index) => message.role === 'user' && !isNudge(messages, index))
+  const history: RoundHistory = {
+    opening: messages[start]?.content ?? '',
+    observations: [],
+    hasSilence: false,
+    hasBadArguments: false,
+  }
+  const answers = new Map<string, string>()
+  for (let at = messages.length - 1; at > start; at--) {
+    const message = messages[at]!
+    if (message.role === 'tool') answers.set(message.tool_call_id ?? '', message.content)
+    else if (message.role === 'user') history.hasSilence = true
+  }
+  for (let at = start + 1; at < messages.length; at++) {
+    const message = messages[at]!
+    if (message.role !== 'assistant') continue
+    const calls = message.tool_calls ?? []
+    if (calls.length === 0) history.hasSilence = true
+    else if (!calls.every((call) => isJson(call.function.arguments))) history.hasBadArguments = true
+    else history.observations.push(calls.map((call) => answers.get(call.id) ?? ''))
+  }
+  return history
+}
+
+function isNudge(messages: readonly WireMessage[], index: number): boolean {
+  const before = messages[index - 1]
+  if (before?.role === 'assistant') return (before.tool_calls ?? []).length === 0
+  return /^(Tool call error|Your last message called no tool)/.test(messages[index]!.content)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
