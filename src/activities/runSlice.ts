@@ -58,7 +58,7 @@ export async function playRollout(
       rollout: context.id,
       chain: context.chain.id,
       system: ports.prompts.fill('agent', {
-        path: context.settings.sandbox === 'docker' ? context.provider.repositoryPath('') : '.',
+        path: context.settings.sandbox === 'docker' ? `, ${context.provider.repositoryPath('')}` : '',
       }),
       model: settings.model,
       seed: settings.seed,

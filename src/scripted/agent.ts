@@ -1,3 +1,4 @@
+import { splitRollout } from '../domain/identifiers.ts'
 import type { Bench, Move } from './bench.ts'
 import { readRound } from './conversation.ts'
 import { drawFlaws, planWork } from './flaws.ts'
@@ -30,12 +31,12 @@ export function createAgent({ references, seed }: { references: References; seed
   async function workOf(settings: ScriptedSettings, play: PlayHeaders, stage: number): Promise<Work> {
     const known = works.get(settings) ?? new Map<string, Work>()
     works.set(settings, known)
-    const key = `${play.rollout} ${play.chain} ${stage}`
+    const key = `${play.chain} ${numberOf(play.rollout)} ${stage}`
     const ready = known.get(key)
     if (ready) return ready
     const part = stagePartOf(settings, play.chain, stage)
     const files = await references.filesOf(play.chain, stage, { includeTests: part.includeTests })
-    const place = { seed, chain: play.chain, rollout: play.rollout, stage }
+    const place = { seed, chain: play.chain, n: numberOf(play.rollout), stage }
     const work = planWork(files, drawFlaws(part.flaws, place), place)
     if (known.size >= KEPT) known.clear()
     known.set(key, work)
@@ -54,8 +55,12 @@ export function createAgent({ references, seed }: { references: References; seed
   return async ({ request, play, settings }) => {
     const history = readRound(request.messages)
     const part = stagePartOf(settings, play.chain, play.stage)
-    const flaws = new Set(drawFlaws(part.flaws, { seed, ...play }).map((flaw) => flaw.kind))
-    const place = [play.rollout, play.stage, play.round]
+    const flaws = new Set(
+      drawFlaws(part.flaws, { seed, n: numberOf(play.rollout), chain: play.chain, stage: play.stage }).map(
+        (flaw) => flaw.kind,
+      ),
+    )
+    const place = [play.chain, numberOf(play.rollout), play.stage, play.round]
     const isAtStart = play.round === 0 && history.observations.length === 0
     if (isAtStart && flaws.has('no-tool-call') && !history.hasSilence) {
       const { think, say } = phraseFor('silent', '', seed, ...place)
@@ -65,8 +70,6 @@ export function createAgent({ references, seed }: { references: References; seed
     const bench: Bench = {
       toolbox: createToolbox(new Set(request.tools.map((tool) => tool.function.name))),
       isParallel: part.parallel,
-      seed,
-      place,
       moves: 0,
       seen: new Map(),
     }
@@ -88,6 +91,12 @@ export function createAgent({ references, seed }: { references: References; seed
   }
 }
 
+/** A rollout's number within its campaign, or all of its id where that is of another form. */
+function numberOf(rollout: string): string {
+  const { n } = splitRollout(rollout)
+  return Number.isInteger(n) && n > 0 ? String(n) : rollout
+}
+
 function nextMove(round: RoundPart, observations: readonly string[][]): Move {
   const playing = playRound(round)
   let next = playing.next()
@@ -99,9 +108,10 @@ function nextMove(round: RoundPart, observations: readonly string[][]): Move {
 }
 
 function replyOf(move: Move, [seed, ...place]: [number, ...(string | number)[]]): WireReply {
+  const { think, say } = phraseFor(move.matter, move.path, seed, ...place, move.index)
   return {
-    content: move.say,
-    reasoning: move.think,
+    content: say,
+    reasoning: think,
     toolCalls: move.uses.map((use, index) => ({
       id: `call_${drawHex(seed, 'call', ...place, index).slice(0, 24)}`,
       type: 'function',

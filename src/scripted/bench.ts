@@ -1,10 +1,11 @@
-import { phraseFor, type Matter } from './phrases.ts'
+import type { Matter } from './phrases.ts'
 import type { Toolbox, ToolUse } from './toolbox.ts'
 
-/** One message of the agent. */
+/** One message of the agent: what it is about, its place among the round's moves, and its tool calls. */
 export interface Move {
-  think: string
-  say: string
+  matter: Matter
+  path: string
+  index: number
   uses: ToolUse[]
 }
 
@@ -18,9 +19,6 @@ export type Seen = { kind: 'absent' } | { kind: 'text'; lines: string[] } | { ki
 export interface Bench {
   toolbox: Toolbox
   isParallel: boolean
-  seed: number
-  /** Rollout, stage and round: what phrases are drawn by beside the seed. */
-  place: readonly (string | number)[]
   /** How many moves were made in the round. */
   moves: number
   seen: Map<string, Seen>
@@ -33,9 +31,9 @@ export function* makeMove(bench: Bench, matter: Matter, path: string, use: ToolU
   return observation
 }
 
-/** A move with a phrase for its matter. */
+/** The next move of the round. */
 export function moveFor(bench: Bench, matter: Matter, path: string, uses: ToolUse[]): Move {
-  return { ...phraseFor(matter, path, bench.seed, ...bench.place, bench.moves++), uses }
+  return { matter, path, index: bench.moves++, uses }
 }
 
 /** Whether an observation says that the tool call did not do what it should. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~'
-const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, value]))
+const VALUES = new Map(ALPHABET.split('').map((letter, value) => [letter, value]))
 
 /** Decodes the data lines of a git binary patch: a letter for the line's length in bytes, then groups of five. */
 export function decodeBase85Lines(lines: readonly string[]): Buffer {

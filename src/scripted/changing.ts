@@ -33,7 +33,7 @@ export function* changeFile(bench: Bench, change: Change): Playing<void> {
   const { reference } = change
   const path = pathOf(reference)
   if ([reference.oldMode, reference.newMode].includes('160000')) return
-  if (reference.newPath === null) return yield* removeFile(bench, path)
+  if (reference.newPath === null) return yield* removeFile(bench, path, reference.oldMode)
   if (reference.isRename) yield* moveFile(bench, reference.oldPath!, path)
 
   if (reference.newMode === '120000')
@@ -52,8 +52,9 @@ function* arrange(bench: Bench, path: string, command: string): Playing<void> {
   yield* makeMove(bench, 'move', path, bench.toolbox.run(command))
 }
 
-function* removeFile(bench: Bench, path: string): Playing<void> {
-  if (bench.seen.get(path)?.kind === 'absent') return
+function* removeFile(bench: Bench, path: string, mode: string | null): Playing<void> {
+  // A look at a link to nowhere finds nothing.
+  if (mode !== '120000' && bench.seen.get(path)?.kind === 'absent') return
   yield* arrange(bench, path, `rm -f -- ${quote(path)}`)
   bench.seen.set(path, { kind: 'absent' })
 }

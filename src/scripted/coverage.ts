@@ -1,6 +1,7 @@
+import { isTestPath } from '../domain/testPath.ts'
 import { pathOf, type FilePatch } from './gitPatch.ts'
-import { isKeyword, isTestPath, normaliseLine, tokensOf } from './language.ts'
-import { definedSymbols } from './symbols.ts'
+import { isKeyword, normaliseLine, tokensOf } from './language.ts'
+import { definedSymbols, renameWords } from './symbols.ts'
 import { changeLine, isLinewise } from './work.ts'
 
 const ENOUGH = 0.8
@@ -58,7 +59,8 @@ export function coverageOf(referenceFiles: readonly FilePatch[], agentFiles: rea
     }
   }
   const known = new Set(reference.flatMap((file) => [file.oldPath, file.newPath]))
-  const extraLines = new Set(pools.values()).values().reduce((sum, pool) => sum + sizeOf(pool.added), 0)
+  const ownPools = new Set(agent.map((file) => pools.get(pathOf(file))!))
+  const extraLines = [...ownPools].reduce((sum, pool) => sum + sizeOf(pool.added), 0)
   const extraPaths = agent.map(pathOf).filter((path) => !known.has(path))
   return { units, extraLines, referenceLines, extraPaths }
 }
@@ -95,8 +97,7 @@ function linesOf(path: string, texts: readonly string[], names: ReadonlyMap<stri
 function comparable(path: string, text: string, names?: ReadonlyMap<string, string>): string {
   const line = normaliseLine(path, text)
   if (!/[A-Za-z\d]/.test(line)) return ''
-  const renamed = names ? tokensOf(line).map((token) => names.get(token) ?? token) : tokensOf(line)
-  return renamed.join(' ')
+  return tokensOf(names ? renameWords(line, names) : line).join(' ')
 }
 
 /** Takes a hunk's lines from the pool; null for a hunk without a line of weight. */
@@ -127,7 +128,7 @@ function skeletonOf(line: string): string {
 }
 
 function sizeOf(lines: ReadonlyMap<string, number>): number {
-  return lines.values().reduce((sum, count) => sum + count, 0)
+  return [...lines.values()].reduce((sum, count) => sum + count, 0)
 }
 
 function isSameResult(a: FilePatch, b: FilePatch): boolean {

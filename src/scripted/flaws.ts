@@ -12,14 +12,15 @@ import { varyWork } from './variation.ts'
 export interface FlawPlace {
   seed: number
   chain: string
-  rollout: string
+  /** The rollout's number within its campaign: two campaigns with the same seed play alike. */
+  n: string
   stage: number
 }
 
 /** The flaws that a rollout has of those that a stage may have. */
 export function drawFlaws(flaws: readonly Flaw[], place: FlawPlace): Flaw[] {
   return flaws.filter((flaw, index) => {
-    return flaw.share >= 1 || drawShare(place.seed, 'share', place.rollout, place.stage, index) < flaw.share
+    return flaw.share >= 1 || drawShare(place.seed, 'share', place.chain, place.n, place.stage, index) < flaw.share
   })
 }
 
@@ -57,7 +58,7 @@ function leaveOutOne(work: Work, flaw: Flaw, place: FlawPlace): Work {
   if (units.length <= 1) return leaveOutHalf(work)
   const unit =
     flaw.hunk === undefined
-      ? drawOne(units, place.seed, 'missing-hunk', place.rollout, place.stage)
+      ? drawOne(units, place.seed, 'missing-hunk', place.chain, place.n, place.stage)
       : units[flaw.hunk % units.length]!
   return leaveOut(work, [unit])
 }
@@ -119,7 +120,8 @@ function alterOne(work: Work, flaw: Flaw, place: FlawPlace): Work {
     open.filter((one) => one.rank === best),
     place.seed,
     'wrong-condition',
-    place.rollout,
+    place.chain,
+    place.n,
     place.stage,
   )
   const replace = (lines: PatchLine[] | null, hunk: number) =>
@@ -147,7 +149,8 @@ function renameSymbols(work: Work, place: FlawPlace): Work {
 }
 
 function otherName(name: string, place: FlawPlace): string {
-  const draw = (choices: readonly string[]) => drawOne(choices, place.seed, 'renamed', place.rollout, place.stage, name)
+  const draw = (choices: readonly string[]) =>
+    drawOne(choices, place.seed, 'renamed', place.chain, place.n, place.stage, name)
   if (/^[A-Z][A-Z\d_]*$/.test(name)) return `${name}_${draw(['SETTING', 'CHOICE', 'ENTRY'])}`
   if (name.includes('_')) return `${name}_${draw(['own', 'item', 'entry'])}`
   return `${name}${draw(['Own', 'Item', 'Entry'])}`

@@ -29,14 +29,6 @@ export function isKeyword(word: string): boolean {
   return KEYWORDS.has(word)
 }
 
-/** Whether a path looks like a test or a test's fixture. */
-export function isTestPath(path: string): boolean {
-  return (
-    /(^|\/)(tests?|__tests__|spec|specs|testing|testdata|__snapshots__)\//i.test(path) ||
-    /(^|\/)(test_[^/]*|conftest\.py|[^/]*[._-](test|spec|tests)\.[A-Za-z]+)$/i.test(path)
-  )
-}
-
 /** A line of a file without its comment and without white space that does not matter; empty for a comment alone. */
 export function normaliseLine(path: string, line: string): string {
   const mark = commentMarkOf(path)

@@ -13,6 +13,7 @@ import {
   type ActivityOptions,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/activities.ts'
+import { PARKING_TYPES } from '../domain/failure.ts'
 import { splitRollout, workflowId } from '../domain/identifiers.ts'
 import type { Ending } from '../formats/rollout.ts'
 import { renderChain } from './chainView.ts'
@@ -28,9 +29,6 @@ import {
   type ResumeRequest,
 } from './messages.ts'
 import { HEARTBEATING, PARK_LADDER, SLICE } from './retry.ts'
-
-/** Failure types that wait for the missing thing to come back, instead of failing the chain. */
-const PARKING = new Set(['ModelUnavailable', 'ModelRefused', 'ReplyUnreadable', 'InfrastructureUnavailable'])
 
 /**
  * One rollout of one chain: plan, then for each stage prepare, rounds of slices with capture, tests and verdict, and
@@ -222,7 +220,7 @@ export async function prChain(
         parkings = 0
         return result
       } catch (error) {
-        if (!PARKING.has(typeOf(error))) throw error
+        if (!PARKING_TYPES.includes(typeOf(error))) throw error
         await park(reasonOf(error))
       }
     }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -17,8 +17,8 @@ beforeAll(async () => {
   const example = await exampleForTests()
   mirrors = example.mirrorsDir
   github = await composeRecordedGitHub(example.recordedDir)
-  const pulls = example.chains[0]!
-  writeFileSync(join(dir, 'chains.jsonl'), JSON.stringify({ repo: example.repository, prs: pulls, id: 'three' }))
+  const [line = ''] = readFileSync(join(import.meta.dirname, '..', '..', 'examples', 'chains.jsonl'), 'utf8').split('\n')
+  writeFileSync(join(dir, 'chains.jsonl'), JSON.stringify({ ...(JSON.parse(line) as object), id: 'three' }))
   const imported = await prchain(['chains', 'import', 'chains.jsonl', '--mirrors', mirrors, '--json'], {
     dir,
     env: { GITHUB_API_URL: github.url },

@@ -1,0 +1,2 @@
+export { approximateDistance, approximateDuration } from './approximate.js'
+export { formatClock, formatDuration, parseDuration } from './duration.js'

@@ -1,0 +1,3 @@
+export { approximateDistance, approximateDuration } from './approximate.js'
+export { formatClock, formatDuration, parseDuration } from './duration.js'
+export * from './schedule.js'

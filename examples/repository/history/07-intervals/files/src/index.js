@@ -1,0 +1,5 @@
+export { approximateDistance, approximateDuration } from './approximate.js'
+export { isHoliday, isWorkday } from './calendar.js'
+export { formatClock, formatDuration, parseDuration } from './duration.js'
+export * from './interval.js'
+export * from './schedule.js'

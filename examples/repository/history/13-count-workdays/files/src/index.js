@@ -1,0 +1,6 @@
+export { approximateDistance, approximateDuration } from './approximate.js'
+export { addWorkdays, countWorkdays, isHoliday, isWorkday } from './calendar.js'
+export { formatClock, formatDuration, parseDuration } from './duration.js'
+export * from './interval.js'
+export * from './schedule.js'
+export { formatTimeOfDay } from './time-of-day.js'
