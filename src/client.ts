@@ -23,6 +23,7 @@ import { up } from './cli/up.ts'
 import { worker } from './cli/worker.ts'
 
 const CONNECTION = ['store', 'temporalAddress', 'temporalNamespace'] as const
+const OWN_SERVER = ['store', 'temporalNamespace'] as const
 const SERVERS = ['temporalCli', 'temporalPort', 'temporalUiPort', 'resumeEveryMs', 'scriptedSettings', 'seed'] as const
 const WORKER = [
   'workerActivities',
@@ -50,6 +51,7 @@ const ROLLOUT = [
   'threshold',
   'refinements',
   'overview',
+  'interface',
   'maxSteps',
   'environment',
   'sandbox',
@@ -61,6 +63,7 @@ const ROLLOUT = [
 
 interface Invocation {
   config: Config
+  env: NodeJS.ProcessEnv
   terminal: Terminal
   signal: AbortSignal
   flags: Record<string, unknown>
@@ -80,13 +83,16 @@ verb(
   [...CONNECTION, 'temporalCli', 'dockerHost', 'sandbox', 'environment'],
   (it) => doctor(it),
 )
-verb('demo', 'the main job, whole, with nothing but this machine', [...CONNECTION, ...SERVERS, ...ROLLOUT], (it) =>
-  demo({ ...it, isKept: it.flags['keep'] === true }),
+verb(
+  'demo',
+  'the main job, whole, with nothing but this machine',
+  [...OWN_SERVER, ...SERVERS, ...WORKER, ...ROLLOUT],
+  (it) => demo({ ...it, isKept: it.flags['keep'] === true }),
 ).option('--keep', 'leave the Temporal UI up')
 verb(
   'up',
   'Temporal dev server, schedule and worker in one process tree',
-  [...CONNECTION, ...SERVERS, ...WORKER],
+  [...OWN_SERVER, ...SERVERS, ...WORKER],
   (it) => up(it),
 )
 verb('worker', 'one worker alone', [...CONNECTION, ...WORKER], (it) => worker(it))
@@ -160,7 +166,7 @@ function verb(
       env: process.env,
       dir: process.cwd(),
     })
-    exitCode = await act({ config, terminal, signal: stopping.signal, flags }, ...args)
+    exitCode = await act({ config, env: process.env, terminal, signal: stopping.signal, flags }, ...args)
   })
 }
 

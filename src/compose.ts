@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { prettifyError, ZodError } from 'zod'
 import { resolveChain, storeChain } from './activities/chainRecord.ts'
 import type { Ports } from './activities/ports.ts'
-import { ConfigError, type Config } from './config.ts'
+import { ConfigError, readHost, type Config } from './config.ts'
 import { createRedact } from './domain/redaction.ts'
 import type { Chain, ChainImport } from './formats/chain.ts'
+import type { StoreRecord } from './formats/record.ts'
 import type { PullRequest } from './formats/pullRequest.ts'
 import { createGitHost } from './git/host.ts'
 import { resolveStage } from './git/reference.ts'
@@ -73,7 +74,7 @@ export function composeSandboxes(config: Config): (kind: 'docker' | 'process') =
             cpus: config.sandboxCpus,
             pids: config.sandboxPids,
           })
-        : createProcessProvider({ dir: join(storeDir(config), 'sandboxes'), path: process.env['PATH'] ?? '' }))
+        : createProcessProvider({ dir: join(storeDir(config), 'sandboxes'), path: readHost().path }))
 }
 
 /** The chat model: a real endpoint where the settings name one, else the scripted model at `scriptedUrl`. */
@@ -123,7 +124,7 @@ export async function composePorts(options: {
 }
 
 async function instanceOf(store: Store): Promise<string> {
-  const { value } = await store.putRecord('store', {
+  const { value } = await store.putRecord<StoreRecord>('store', {
     format: 'prchain.store/1',
     instance: randomBytes(6).toString('hex'),
   })

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 
-const whole = (least: number) => z.coerce.number().int().min(least)
+const whole = (least: number, most = Number.MAX_SAFE_INTEGER) => number().pipe(z.number().int().min(least).max(most))
 const address = z.string().regex(/^[^\s:/]+:\d{1,5}$/, 'expected host:port')
 
 /**
@@ -32,12 +32,12 @@ const SETTINGS = {
     help: 'the temporal command',
   },
   temporalPort: {
-    schema: whole(1).max(65535).nullable().default(null),
+    schema: whole(1, 65_535).nullable().default(null),
     env: 'PRCHAIN_TEMPORAL_PORT',
     help: 'port of the embedded Temporal server',
   },
   temporalUiPort: {
-    schema: whole(1).max(65535).nullable().default(null),
+    schema: whole(1, 65_535).nullable().default(null),
     env: 'PRCHAIN_TEMPORAL_UI_PORT',
     help: 'port of its UI',
   },
@@ -67,7 +67,7 @@ const SETTINGS = {
     env: 'PRCHAIN_MODEL_RETRY_MS',
     help: 'first wait between tries; doubled each time, at most a minute',
   },
-  modelStream: { schema: flag(false), env: 'PRCHAIN_MODEL_STREAM', help: 'ask for streamed replies' },
+  modelStream: { schema: flag().default(false), env: 'PRCHAIN_MODEL_STREAM', help: 'ask for streamed replies' },
   githubApiUrl: { schema: z.url().default('https://api.github.com'), env: 'GITHUB_API_URL', help: 'GitHub API' },
   githubServerUrl: {
     schema: z.url().default('https://github.com'),
@@ -92,7 +92,7 @@ const SETTINGS = {
   },
   sandboxMemoryMb: { schema: whole(16).default(4096), env: 'PRCHAIN_SANDBOX_MEMORY_MB', help: 'memory of a sandbox' },
   sandboxCpus: {
-    schema: z.coerce.number().positive().default(2),
+    schema: number().pipe(z.number().positive()).default(2),
     env: 'PRCHAIN_SANDBOX_CPUS',
     help: 'processors of a sandbox',
   },
@@ -149,12 +149,12 @@ const SETTINGS = {
     help: 'what accepts a round (hybrid)',
   },
   threshold: {
-    schema: z.coerce.number().min(0).max(1).nullable().default(null),
+    schema: number().pipe(z.number().min(0).max(1)).nullable().default(null),
     env: 'PRCHAIN_THRESHOLD',
     help: 'least score of an accepted round (0.8)',
   },
   refinements: {
-    schema: whole(0).max(20).nullable().default(null),
+    schema: whole(0, 20).nullable().default(null),
     env: 'PRCHAIN_REFINEMENTS',
     help: 'refinements after the first round (3)',
   },
@@ -163,6 +163,11 @@ const SETTINGS = {
     env: 'PRCHAIN_OVERVIEW',
     help: 'which queries the overview goes with (every)',
   },
+  interface: {
+    schema: flag().nullable().default(null),
+    env: 'PRCHAIN_INTERFACE',
+    help: 'whether queries give the names and texts that tests demand (true)',
+  },
   maxSteps: { schema: whole(1).default(300), env: 'PRCHAIN_MAX_STEPS', help: 'steps of one round' },
   environment: {
     schema: z.string().min(1).nullable().default(null),
@@ -170,7 +175,7 @@ const SETTINGS = {
     help: 'environment file',
   },
   seed: {
-    schema: z.coerce.number().int().default(1),
+    schema: number().pipe(z.number().int()).default(1),
     env: 'PRCHAIN_SEED',
     help: 'seed of the scripted model, and sent to real ones',
   },
@@ -222,6 +227,22 @@ export function readConfig(options: { flags: Record<string, unknown>; env: NodeJ
   }
 }
 
+/** The settings as environment variables, for a process of ours that reads no flags. Unset ones are empty. */
+export function toEnvironment(config: Config): Record<string, string> {
+  return Object.fromEntries(
+    settingNames.map((name) => {
+      const value = config[name]
+      return [SETTINGS[name].env, value === null ? '' : String(value)]
+    }),
+  )
+}
+
+/** What of the host's environment is no setting of ours: where programs are found, and where caches go. */
+export function readHost(env: NodeJS.ProcessEnv = process.env): { path: string; cacheDir: string } {
+  const caches = env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? '.', '.cache')
+  return { path: env['PATH'] ?? '', cacheDir: join(caches, 'prchain') }
+}
+
 /** The flag that sets a setting. */
 export function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`
@@ -270,8 +291,20 @@ function readConfigFile(path: string): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-function flag(initial: boolean) {
-  return z
-    .union([z.boolean(), z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1')])
-    .default(initial)
+function flag() {
+  return z.union([
+    z.boolean(),
+    z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1'),
+  ])
+}
+
+/** A number, or text that is one: an empty text and a switch are none. */
+function number() {
+  return z.union([
+    z.number(),
+    z
+      .string()
+      .regex(/^-?\d+(\.\d+)?$/, 'expected a number')
+      .transform(Number),
+  ])
 }

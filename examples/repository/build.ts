@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { environment as environmentFile, type Environment } from '../../src/formats/environment.ts'
 import { readHistory } from './history.ts'
@@ -26,54 +26,49 @@ export interface ExampleRepository {
 /**
  * Builds the example repository below `dir`, from `examples/repository/history`: a bare repository with every pull
  * request's head, and what GitHub would answer about it. The same commits each time, whatever git is configured to do.
- * What is built already is left as it is; what is not finished, or of another version, is replaced. Other files of
- * `dir` are not touched. Needs git 2.28 or newer.
+ * It appears whole, by one rename, in a folder named after its version; one that is there already is returned at once,
+ * and another version's is left alone, since a campaign may stand on it. Needs git 2.28 or newer.
  */
 export async function buildExampleRepository(options: { dir: string }): Promise<ExampleRepository> {
   const dir = resolve(options.dir)
+  const target = join(dir, `almanac-${(await digestSources()).slice(0, 16)}`)
   const built: ExampleRepository = {
     repository: REPOSITORY,
-    mirrorsDir: join(dir, 'mirrors'),
-    recordedDir: join(dir, 'github'),
+    mirrorsDir: join(target, 'mirrors'),
+    recordedDir: join(target, 'github'),
     environment: environmentFile.parse(JSON.parse(await readFile(ENVIRONMENT_PATH, 'utf8'))),
   }
-  const stampPath = join(dir, 'example-repository.json')
-  const stamp = JSON.stringify({ format: 'prchain.example-repository/1', repository: REPOSITORY, version: await digestSources() })
-  if (await isCurrent()) return built
+  if (await isThere(target)) return built
 
   const aside = join(dir, `.building-${process.pid}-${randomBytes(4).toString('hex')}`)
-  await mkdir(aside, { recursive: true })
+  const whole = join(aside, 'whole')
   try {
+    for (const folder of ['mirrors', 'github']) await mkdir(join(whole, folder), { recursive: true })
     const history = await readHistory(HISTORY_DIR)
-    const mirror = join(aside, 'mirror.git')
-    const objects = await createObjects({ dir: mirror, scratch: aside })
+    const objects = await createObjects({ dir: join(whole, 'mirrors', `${FOLDER}.git`), scratch: aside })
     const played = await replayHistory({ history, repository: REPOSITORY, objects })
-    const recorded = join(aside, 'recorded.json')
-    await writeFile(recorded, `${JSON.stringify(recordGitHub({ repository: REPOSITORY, history, played }), null, 1)}\n`)
-    await writeFile(join(aside, 'stamp.json'), stamp)
-    // Another process may have built the same in the meantime, and somebody may be reading it.
-    if (await isCurrent()) return built
-    await rm(stampPath, { force: true })
-    await replace(mirror, join(built.mirrorsDir, `${FOLDER}.git`))
-    await replace(recorded, join(built.recordedDir, `${FOLDER}.json`))
-    await rename(join(aside, 'stamp.json'), stampPath)
+    const recording = recordGitHub({ repository: REPOSITORY, history, played })
+    await writeFile(join(whole, 'github', `${FOLDER}.json`), `${JSON.stringify(recording, null, 1)}\n`)
+    await rename(whole, target).catch(async (error: unknown) => {
+      // Another process was faster, and what it built is the same.
+      if (!(await isThere(target))) throw error
+    })
     return built
   } catch (cause) {
     throw new Error(`the example repository could not be built in ${dir}: ${(cause as Error).message}`, { cause })
   } finally {
     await rm(aside, { recursive: true, force: true })
   }
+}
 
-  async function isCurrent(): Promise<boolean> {
-    return (await readFile(stampPath, 'utf8').catch(absentAsNull)) === stamp
-  }
-
-  /** A directory cannot be renamed onto another, so an old one goes aside first. */
-  async function replace(from: string, to: string): Promise<void> {
-    await mkdir(join(to, '..'), { recursive: true })
-    await rename(to, `${from}.old`).catch(absentAsNull)
-    await rename(from, to)
-  }
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    },
+  )
 }
 
 /** A digest of the history and of the code that plays it: the version of what is built. */
@@ -86,9 +81,4 @@ async function digestSources(): Promise<string> {
     hash.update(`${relative(import.meta.dirname, path)}\0${content.length}\0`).update(content)
   }
   return hash.digest('hex')
-}
-
-function absentAsNull(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null
-  throw error
 }

@@ -132,6 +132,7 @@ async function listFiles(dir: string): Promise<ExampleFile[]> {
 
 async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
   const parsed = schema.safeParse(JSON.parse(await readFile(path, 'utf8')))
-  if (!parsed.success) throw new Error(`${path} is not as examples/repository/history.ts says: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success)
+    throw new Error(`${path} is not as examples/repository/history.ts says: ${z.prettifyError(parsed.error)}`)
   return parsed.data
 }

@@ -27,7 +27,13 @@ export interface Objects {
   readTree(tree: string): Promise<Entries>
   /** The tree that the changes from `from` to `to` make of another one. Throws when they do not apply. */
   transplant(changes: { from: string; to: string; onto: string }): Promise<string>
-  writeCommit(commit: { tree: string; parents: string[]; author: Signature; committer: Signature; message: string }): Promise<string>
+  writeCommit(commit: {
+    tree: string
+    parents: string[]
+    author: Signature
+    committer: Signature
+    message: string
+  }): Promise<string>
   /** The changes between two commits or trees, with renames found, in path order. */
   listChanges(from: string, to: string): Promise<Change[]>
   setRef(name: string, sha: string): Promise<void>
@@ -124,13 +130,21 @@ export async function createObjects(options: { dir: string; scratch: string }): 
       const raw = (await inside(['diff-tree', '-r', '-z', '-M', '--name-status', from, to])).split('\0')
       const counts = (await inside(['diff-tree', '-r', '-z', '-M', '--numstat', from, to])).split('\0')
       const changes: Change[] = []
-      for (let at = 0, counted = 0; raw[at]; ) {
+      for (let at = 0, counted = 0; raw[at];) {
         const letter = raw[at]![0]!
         const isRename = letter === 'R'
-        const [additions, deletions] = counts[counted]!.split('\t').map((count) => (count === '-' ? null : Number(count)))
+        const [additions, deletions] = counts[counted]!.split('\t').map((count) =>
+          count === '-' ? null : Number(count),
+        )
         const path = raw[at + (isRename ? 2 : 1)]!
         const status = ({ A: 'added', D: 'removed', R: 'renamed' } as const)[letter] ?? 'modified'
-        changes.push({ path, oldPath: isRename ? raw[at + 1]! : null, status, additions: additions!, deletions: deletions! })
+        changes.push({
+          path,
+          oldPath: isRename ? raw[at + 1]! : null,
+          status,
+          additions: additions!,
+          deletions: deletions!,
+        })
         at += isRename ? 3 : 2
         counted += isRename ? 3 : 1
       }

@@ -9,11 +9,16 @@ type Recording = Record<string, unknown>
  * What GitHub's REST API would answer for the played pull requests: the shape that the recorded GitHub server reads.
  * Keys that begin with `_` are annotations that GitHub does not send.
  */
-export function recordGitHub(options: { repository: string; history: History; played: readonly PlayedPull[] }): Recording {
+export function recordGitHub(options: {
+  repository: string
+  history: History
+  played: readonly PlayedPull[]
+}): Recording {
   const { repository, history } = options
   const played = options.played.toSorted((a, b) => a.pull.number - b.pull.number)
   const web = `https://github.com/${repository}`
-  const byNumber = (make: (one: PlayedPull) => unknown) => Object.fromEntries(played.map((one) => [one.pull.number, make(one)]))
+  const byNumber = (make: (one: PlayedPull) => unknown) =>
+    Object.fromEntries(played.map((one) => [one.pull.number, make(one)]))
   const remarks = (one: PlayedPull, kind: RemarkKind) => recordRemarks(`${web}/pull/${one.pull.number}`, one, kind)
   return {
     repo: repository,
@@ -30,13 +35,25 @@ export function recordGitHub(options: { repository: string; history: History; pl
     issues: Object.fromEntries(
       history.issues.map(({ number, title, body, state, author, createdAt }) => [
         number,
-        { number, title, body, state, user: { login: author }, created_at: createdAt, html_url: `${web}/issues/${number}` },
+        {
+          number,
+          title,
+          body,
+          state,
+          user: { login: author },
+          created_at: createdAt,
+          html_url: `${web}/issues/${number}`,
+        },
       ]),
     ),
   }
 }
 
-function recordPull(url: string, { pull, headSha, forkSha, merged }: PlayedPull, played: readonly PlayedPull[]): unknown {
+function recordPull(
+  url: string,
+  { pull, headSha, forkSha, merged }: PlayedPull,
+  played: readonly PlayedPull[],
+): unknown {
   const { number, title, body, author, labels, createdAt, merge } = pull
   const endedAt = merge?.at ?? pull.closedAt ?? null
   return {
@@ -81,7 +98,13 @@ const KINDS = {
 function recordRemarks(url: string, { pull }: PlayedPull, kind: RemarkKind): unknown[] {
   return pull[kind].map(({ author, at, body, state, path }: Remark, index) => {
     const id = pull.number * 1000 + KINDS[kind].offset + index + 1
-    const said = { id, user: { login: author }, body, html_url: `${url}#${KINDS[kind].anchor}${id}`, _created_date: at.slice(0, 10) }
+    const said = {
+      id,
+      user: { login: author },
+      body,
+      html_url: `${url}#${KINDS[kind].anchor}${id}`,
+      _created_date: at.slice(0, 10),
+    }
     if (kind === 'reviews') return { ...said, state: state ?? 'COMMENTED', submitted_at: at }
     return { ...said, created_at: at, ...(kind === 'reviewComments' ? { path } : {}) }
   })
@@ -108,10 +131,18 @@ function recordFile({ path, oldPath, status, additions, deletions }: Change): un
 function recordTimeline(repository: string, number: number, played: readonly PlayedPull[]): unknown[] {
   const events = played.flatMap(({ pull }) => {
     const said = [{ at: pull.createdAt, body: pull.body }, ...pull.comments, ...pull.reviews, ...pull.reviewComments]
-    const first = said.filter(({ body }) => citesNumber(body, number)).sort((a, b) => Date.parse(a.at) - Date.parse(b.at))[0]
+    const first = said
+      .filter(({ body }) => citesNumber(body, number))
+      .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))[0]
     if (pull.number === number || first === undefined) return []
     const url = `https://api.github.com/repos/${repository}/pulls/${pull.number}`
-    return [{ event: 'cross-referenced', created_at: first.at, source: { type: 'issue', issue: { number: pull.number, pull_request: { url } } } }]
+    return [
+      {
+        event: 'cross-referenced',
+        created_at: first.at,
+        source: { type: 'issue', issue: { number: pull.number, pull_request: { url } } },
+      },
+    ]
   })
   return events.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at))
 }

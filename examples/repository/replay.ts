@@ -31,7 +31,11 @@ const GITHUB = { name: 'GitHub', email: 'noreply@github.com' }
  * `refs/heads/main` and `refs/pull/N/head`, and says what became of each. Throws when a path, a person or a branch
  * does not fit.
  */
-export async function replayHistory(options: { history: History; repository: string; objects: Objects }): Promise<PlayedPull[]> {
+export async function replayHistory(options: {
+  history: History
+  repository: string
+  objects: Objects
+}): Promise<PlayedPull[]> {
   const { history, repository, objects } = options
   const owner = repository.split('/')[0]!
   const initial = await writeInitial(history, objects)
@@ -41,11 +45,13 @@ export async function replayHistory(options: { history: History; repository: str
 
   for (const pull of history.pulls) {
     const fork = pull.branchedFrom === null ? main : after.get(pull.branchedFrom)
-    if (fork === undefined) throw new Error(`pull request ${pull.number} begins at ${pull.branchedFrom}, which is not merged before it`)
+    if (fork === undefined)
+      throw new Error(`pull request ${pull.number} begins at ${pull.branchedFrom}, which is not merged before it`)
     // An unmerged branch has no main branch of its merge: what it changes, it changes where it begins.
     const base = pull.merge === null ? fork : main
     const result = await objects.writeTree(await applyChange(objects, base.tree, pull))
-    const head = fork.tree === base.tree ? result : await objects.transplant({ from: base.tree, to: result, onto: fork.tree })
+    const head =
+      fork.tree === base.tree ? result : await objects.transplant({ from: base.tree, to: result, onto: fork.tree })
     const commits = await writeBranch({ pull, fork, head, people: history.people, objects })
     const headSha = commits.at(-1)!.sha
     await objects.setRef(`refs/pull/${pull.number}/head`, headSha)
@@ -67,7 +73,10 @@ export async function replayHistory(options: { history: History; repository: str
 async function writeInitial({ initial, people }: History, objects: Objects): Promise<{ sha: string; tree: string }> {
   const tree = await objects.writeTree(await withFiles(objects, new Map(), initial.files, []))
   const author = sign(people, initial.author, initial.date)
-  return { tree, sha: await objects.writeCommit({ tree, parents: [], author, committer: author, message: initial.message }) }
+  return {
+    tree,
+    sha: await objects.writeCommit({ tree, parents: [], author, committer: author, message: initial.message }),
+  }
 }
 
 async function applyChange(objects: Objects, tree: string, pull: ExamplePull): Promise<Entries> {
@@ -78,7 +87,12 @@ async function applyChange(objects: Objects, tree: string, pull: ExamplePull): P
   return withFiles(objects, entries, pull.files, pull.executable)
 }
 
-async function withFiles(objects: Objects, entries: Entries, files: ExampleFile[], executable: string[]): Promise<Entries> {
+async function withFiles(
+  objects: Objects,
+  entries: Entries,
+  files: ExampleFile[],
+  executable: string[],
+): Promise<Entries> {
   const blobs = await objects.writeBlobs(files)
   for (const [index, { path }] of files.entries()) {
     const mode = executable.includes(path) ? '100755' : (entries.get(path)?.mode ?? '100644')
@@ -113,7 +127,8 @@ function takePaths(entries: Entries, wanted: Entries, commit: BranchCommit): Ent
   for (const path of commit.paths ?? []) {
     const entry = wanted.get(path)
     if (entry) entries.set(path, entry)
-    else if (!entries.delete(path)) throw new Error(`commit "${commit.message.split('\n')[0]}" names ${path}, which no tree has`)
+    else if (!entries.delete(path))
+      throw new Error(`commit "${commit.message.split('\n')[0]}" names ${path}, which no tree has`)
   }
   return entries
 }
@@ -136,7 +151,10 @@ async function writeMerge(options: {
   const merge = { tree: result, committer, author: sign(people, by, at), parents: [base.sha, head] }
   switch (style) {
     case 'merge':
-      return objects.writeCommit({ ...merge, message: `Merge pull request #${pull.number} from ${owner}/${pull.branch}\n\n${pull.title}` })
+      return objects.writeCommit({
+        ...merge,
+        message: `Merge pull request #${pull.number} from ${owner}/${pull.branch}\n\n${pull.title}`,
+      })
     case 'merge_title':
       return objects.writeCommit({ ...merge, message: titled })
     case 'squash': {

@@ -3,6 +3,7 @@ import { listRollouts, planCampaign, readCampaign, writeSamples } from './campai
 import { captureRound, judgeRound, testRound } from './closeRound.ts'
 import { atEdge, atFence, type RolloutInput, type Scope } from './edge.ts'
 import { endRollout, endStage } from './endRollout.ts'
+import { lookUpChain } from './lookUpChain.ts'
 import { gatherPullRequests, linkChains } from './mine.ts'
 import { planRollout } from './planRollout.ts'
 import type { Ports } from './ports.ts'
@@ -32,6 +33,7 @@ export function createActivities(ports: Ports) {
     planCampaign: plain(planCampaign),
     listRollouts: plain(listRollouts),
     writeSamples: plain(writeSamples),
+    lookUpChain: plain(lookUpChain),
     restartFailedChains: plain((_, input: { mostRestarts: number }) => restartFailedChains(input)),
   }
 }

@@ -1,6 +1,7 @@
 import { recordKey, rolloutId } from '../domain/identifiers.ts'
 import type { Campaign, CampaignPlan, Mining } from '../formats/campaign.ts'
 import type { Chain } from '../formats/chain.ts'
+import type { FenceRecord } from '../formats/record.ts'
 import { InvalidInputError } from './edge.ts'
 import { readSampleLine } from './endRollout.ts'
 import type { Ports } from './ports.ts'
@@ -28,7 +29,7 @@ export async function planCampaign(
   input: { name: string },
 ): Promise<{ pullRequests: number; references: number; chains: number; stages: number; rollouts: number }> {
   const asked = await campaignOf(ports, input.name)
-  const key = planKey(input.name)
+  const key = recordKey.campaignPlan(input.name)
   let plan = await ports.store.getRecord<CampaignPlan>(key)
   if (!plan) {
     const made: CampaignPlan = { format: 'prchain.campaign-plan/1', chains: [], pullRequests: 0, references: 0 }
@@ -62,24 +63,32 @@ export async function planCampaign(
   }
 }
 
-/** A page of a campaign's rollouts, in a fixed order. */
+/** A page of a campaign's rollouts, in a fixed order, each with an epoch that no earlier run of it had. */
 export async function listRollouts(
   ports: Ports,
   input: { name: string; from: number; count: number },
-): Promise<{ rollouts: string[] }> {
-  const asked = await campaignOf(ports, input.name)
-  const plan = (await ports.store.getRecord<CampaignPlan>(planKey(input.name)))!
-  const all = plan.chains.flatMap((chain) =>
-    Array.from({ length: asked.rollouts }, (_, n) => rolloutId(input.name, chain, n + 1)),
-  )
-  return { rollouts: all.slice(input.from, input.from + input.count) }
+): Promise<{ rollouts: { rollout: string; epoch: number }[] }> {
+  const page = (await rolloutsOf(ports, input.name)).slice(input.from, input.from + input.count)
+  const rollouts = []
+  for (const rollout of page) {
+    const fences = await ports.store.listRecords(recordKey.fences(rollout))
+    const last = fences.length === 0 ? null : await ports.store.getRecord<FenceRecord>(fences.at(-1)!)
+    rollouts.push({ rollout, epoch: last === null ? 0 : last.order[0] + 1 })
+  }
+  return { rollouts }
+}
+
+async function rolloutsOf(ports: Ports, name: string): Promise<string[]> {
+  const asked = await campaignOf(ports, name)
+  const plan = await ports.store.getRecord<CampaignPlan>(recordKey.campaignPlan(name))
+  if (!plan) throw new InvalidInputError(`campaign ${name} was not planned yet`)
+  return plan.chains.flatMap((chain) => Array.from({ length: asked.rollouts }, (_, n) => rolloutId(name, chain, n + 1)))
 }
 
 /** Writes a campaign's samples, one line each, in the order of its rollouts: a function of the store. */
 export async function writeSamples(ports: Ports, input: { name: string }): Promise<{ path: string; samples: number }> {
   const lines: string[] = []
-  const { rollouts } = await listRollouts(ports, { name: input.name, from: 0, count: Number.MAX_SAFE_INTEGER })
-  for (const rollout of rollouts) {
+  for (const rollout of await rolloutsOf(ports, input.name)) {
     const line = await readSampleLine(ports, rollout)
     if (line !== null) lines.push(line)
   }
@@ -103,8 +112,4 @@ async function latestMining(ports: Ports, repository: string): Promise<Mining> {
   const latest = keys.length === 0 ? null : await ports.store.getRecord<Mining>(keys.at(-1)!)
   if (!latest) throw new InvalidInputError(`${repository} was not mined`)
   return latest
-}
-
-function planKey(name: string): string {
-  return `campaigns/${name}/plan`
 }

@@ -100,7 +100,8 @@ export function translate(error: unknown, options: { attempt: number; redact: Re
     case 'ModelUnavailableError':
       return fail('ModelUnavailable')
     case 'ModelError':
-      return fail('ModelRefused')
+      // Waiting does not make a request shorter; it may bring a key that is let in.
+      return fail(named.kind === 'context' ? 'RequestTooLong' : 'ModelRefused')
     case 'ReplyUnreadableError':
       return fail('ReplyUnreadable')
     case 'SetupFailedError':

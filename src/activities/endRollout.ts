@@ -2,8 +2,7 @@ import { AGENT_TOOLS } from '../agent/tools.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { toSampleMessages } from '../domain/sample.ts'
 import type { Tool, Usage } from '../formats/chat.ts'
-import type { BlobRef } from '../formats/common.ts'
-import type { LifeRecord } from '../formats/record.ts'
+import type { CallRecord, LifeRecord, SampleReferenceRecord } from '../formats/record.ts'
 import type { Ending, Rollout, StageResult, Verdict } from '../formats/rollout.ts'
 import type { Sample } from '../formats/sample.ts'
 import type { Fence } from '../record/fence.ts'
@@ -70,7 +69,6 @@ export async function endRollout(
   const known = await ports.store.getRecord<Rollout>(recordKey.rollout(context.id))
   if (known) return summarize(known)
 
-  let totals: Pick<Rollout, 'steps' | 'usage'> = { steps: 0, usage: noUsage() }
   if (accepted.length > 0) {
     const sample = await assembleSample({ ports, context, accepted, ending: input.ending, scope })
     await scope.fence.check()
@@ -78,10 +76,6 @@ export async function endRollout(
       format: 'prchain.sample-reference/1',
       blob: await ports.store.putBlob(JSON.stringify(sample)),
     })
-    totals = {
-      steps: sample.stages.reduce((sum, stage) => sum + stage.steps, 0),
-      usage: sample.stages.map((stage) => stage.usage).reduce(addUsage, noUsage()),
-    }
   }
   await scope.fence.check()
   const rollout: Rollout = {
@@ -95,8 +89,8 @@ export async function endRollout(
     ending: input.ending,
     reason: ports.redact(input.reason),
     stages,
-    ...totals,
-    isScripted: ports.model.isScripted,
+    ...(await totalsOf(ports, context.id)),
+    isScripted: context.settings.isScripted,
     endedAt: new Date().toISOString(),
   }
   return summarize((await ports.store.putRecord(recordKey.rollout(context.id), rollout)).value)
@@ -169,7 +163,7 @@ async function assembleSample(options: {
     ending: ending === 'accepted' ? 'accepted' : 'partial',
     model: context.settings.model,
     scaffold: context.settings.scaffold,
-    isScripted: ports.model.isScripted,
+    isScripted: context.settings.isScripted,
     messages,
     tools: AGENT_TOOLS as Tool[],
     stages,
@@ -186,6 +180,14 @@ async function verdictOf(ports: Ports, context: RolloutContext, stage: number, r
   return (await ports.store.getRecord<Verdict>(recordKey.round(context.id, stage, round, 'verdict')))!
 }
 
+/** The agent's steps and tokens over all rounds, refused ones included. */
+async function totalsOf(ports: Ports, id: string): Promise<Pick<Rollout, 'steps' | 'usage'>> {
+  const keys = (await ports.store.listRecords(recordKey.stages(id))).filter((key) => key.includes('/calls/'))
+  let usage = noUsage()
+  for (const key of keys) usage = addUsage(usage, (await ports.store.getRecord<CallRecord>(key))!.reply.usage)
+  return { steps: keys.length, usage }
+}
+
 function noUsage(): Usage {
   return { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }
 }
@@ -200,6 +202,6 @@ function addUsage(a: Usage, b: Usage): Usage {
 
 /** Reads a rollout's sample from the store as the line of a samples file, or null when it has none. */
 export async function readSampleLine(ports: Pick<Ports, 'store'>, rollout: string): Promise<string | null> {
-  const reference = await ports.store.getRecord<{ blob: BlobRef }>(recordKey.sample(rollout))
+  const reference = await ports.store.getRecord<SampleReferenceRecord>(recordKey.sample(rollout))
   return reference && (await ports.store.getBlob(reference.blob)).toString('utf8')
 }

@@ -1,13 +1,16 @@
 import { buildChains, type ChainCandidate } from '../domain/chain.ts'
-import { recordKey, repositoryFolder } from '../domain/identifiers.ts'
+import { recordKey } from '../domain/identifiers.ts'
 import { filterPulls } from '../domain/pullRequest.ts'
 import { findReferences } from '../domain/reference.ts'
 import type { Mining } from '../formats/campaign.ts'
-import type { BlobRef } from '../formats/common.ts'
+import type { GatheredRecord } from '../formats/record.ts'
 import { pullRequest, type PullRequest } from '../formats/pullRequest.ts'
 import { resolveChain, storeChain } from './chainRecord.ts'
 import { InvalidInputError, type Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
+
+/** What a workflow payload can hold of a large repository's chains. */
+const CHAINS_SHOWN = 200
 
 /** Which repository is mined, and how. */
 export interface MineInput {
@@ -16,12 +19,6 @@ export interface MineInput {
   /** Shortest and longest chain. */
   min: number
   max: number
-}
-
-/** One page of work that a crash costs at most: a pull request with its evidence. */
-interface Gathered {
-  format: 'prchain.gathered/1'
-  blob: BlobRef
 }
 
 /**
@@ -40,10 +37,13 @@ export async function gatherPullRequests(
   for (const [index, number] of numbers.entries()) {
     scope.signal.throwIfAborted()
     scope.report({ gathered: index, of: numbers.length, at: number })
-    const key = gatheredKey(repository, n, number)
-    if (await ports.store.getRecord<Gathered>(key)) continue
+    const key = recordKey.gathered(repository, n, number)
+    if (await ports.store.getRecord<GatheredRecord>(key)) continue
     const pull = await ports.github.fetchPullRequest(repository, number)
-    const gathered: Gathered = { format: 'prchain.gathered/1', blob: await ports.store.putBlob(JSON.stringify(pull)) }
+    const gathered: GatheredRecord = {
+      format: 'prchain.gathered/1',
+      blob: await ports.store.putBlob(JSON.stringify(pull)),
+    }
     await ports.store.putRecord(key, gathered)
   }
   return { n, pullRequests: numbers.length }
@@ -54,11 +54,11 @@ export async function linkChains(
   ports: Ports,
   input: MineInput & { n: number },
   scope: Scope,
-): Promise<{ references: number; chains: string[] }> {
+): Promise<{ references: number; chainCount: number; chains: string[] }> {
   const { repository: name, n, min, max } = input
   const key = recordKey.mining(name, n)
   const known = await ports.store.getRecord<Mining>(key)
-  if (known) return { references: known.references, chains: known.chains }
+  if (known) return summarize(known)
 
   const repository = await ports.git.open(name, input.mirrors)
   const { pulls, blobs } = await readGathered(ports, name, n)
@@ -81,7 +81,7 @@ export async function linkChains(
     chains: chains.sort(),
   }
   await ports.store.putRecord(key, mining)
-  return { references: references.length, chains: mining.chains }
+  return summarize(mining)
 
   async function settle(candidate: ChainCandidate): Promise<void> {
     try {
@@ -103,6 +103,14 @@ export async function linkChains(
   }
 }
 
+function summarize(mining: Mining): { references: number; chainCount: number; chains: string[] } {
+  return {
+    references: mining.references,
+    chainCount: mining.chains.length,
+    chains: mining.chains.slice(0, CHAINS_SHOWN),
+  }
+}
+
 async function readGathered(
   ports: Ports,
   repository: string,
@@ -110,8 +118,8 @@ async function readGathered(
 ): Promise<{ pulls: PullRequest[]; blobs: Mining['pullRequests'] }> {
   const pulls: PullRequest[] = []
   const blobs: Mining['pullRequests'] = []
-  for (const key of await ports.store.listRecords(gatheredPrefix(repository, n))) {
-    const gathered = await ports.store.getRecord<Gathered>(key)
+  for (const key of await ports.store.listRecords(recordKey.gatheredIn(repository, n))) {
+    const gathered = await ports.store.getRecord<GatheredRecord>(key)
     if (!gathered) throw new InvalidInputError(`record ${key} vanished from the store while ${repository} was linked`)
     const pull = pullRequest.parse(JSON.parse((await ports.store.getBlob(gathered.blob)).toString('utf8')))
     pulls.push(pull)
@@ -120,12 +128,4 @@ async function readGathered(
   pulls.sort((a, b) => a.number - b.number)
   blobs.sort((a, b) => a.number - b.number)
   return { pulls, blobs }
-}
-
-function gatheredPrefix(repository: string, n: number): string {
-  return `gathered/${repositoryFolder(repository)}/${n}`
-}
-
-function gatheredKey(repository: string, n: number, number: number): string {
-  return `${gatheredPrefix(repository, n)}/${number}`
 }

@@ -8,7 +8,7 @@ import type { Message } from '../formats/chat.ts'
 import { pullRequest, type PullRequest } from '../formats/pullRequest.ts'
 import type { Queries, StageInterface } from '../formats/rollout.ts'
 import type { Fence } from '../record/fence.ts'
-import { ReplyUnreadableError, type RolloutInput, type Scope } from './edge.ts'
+import { InvalidInputError, ReplyUnreadableError, type RolloutInput, type Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
 import { openRollout, type RolloutContext } from './rolloutContext.ts'
 
@@ -39,6 +39,14 @@ interface Writing {
 export async function planRollout(ports: Ports, input: RolloutInput, scope: Scope & { fence: Fence }): Promise<Plan> {
   const context = await openRollout(ports, input.rollout)
   const { store } = ports
+  if (context.settings.isScripted !== ports.model.isScripted) {
+    const [asked, here] = context.settings.isScripted
+      ? ['the scripted model', 'a real one']
+      : ['a real model', 'the scripted one']
+    throw new InvalidInputError(
+      `rollout ${context.id} was asked for with ${asked}, and this worker has ${here}: start the worker with the same settings`,
+    )
+  }
   if (!(await store.getRecord<Queries>(recordKey.queries(context.id)))) {
     const queries = await writeQueries({ ports, context, fence: scope.fence, signal: scope.signal }, scope.report)
     await scope.fence.check()

@@ -35,7 +35,7 @@ export async function prepareStage(
 
   const { tree, carryOver } = await carryInto(ports, context, stage)
   if (carryOver.conflicts.length > 0) {
-    const reason = `the agent's work of earlier stages conflicts with what moved upstream in ${carryOver.conflicts.join(', ')}`
+    const reason = `the agent's work of earlier stages conflicts with what moved upstream in ${shorten(carryOver.conflicts)}`
     return { status: 'carry-over-lost', reason }
   }
 
@@ -159,4 +159,10 @@ async function shareOf(ports: Ports, context: RolloutContext, stage: number, tre
     compared.push({ added, present: content?.toString('utf8').split('\n') ?? [] })
   }
   return survivingShare(compared)
+}
+
+/** As many paths as a reason has room for. */
+function shorten(paths: readonly string[]): string {
+  const shown = paths.slice(0, 10).join(', ')
+  return paths.length > 10 ? `${shown} and ${paths.length - 10} more` : shown
 }

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity'
-import { splitRollout, TASK_QUEUE, workflowId } from '../domain/identifiers.ts'
+import { TASK_QUEUE } from '../domain/identifiers.ts'
 
 /** What one sweep did, as workflow ids. */
 export interface Swept {
@@ -21,16 +21,14 @@ export async function restartFailedChains(input: { mostRestarts: number }): Prom
     seen.add(found.workflowId)
     const latest = await client.workflow.getHandle(found.workflowId).describe()
     if (latest.status.name !== 'FAILED' && latest.status.name !== 'TIMED_OUT') continue
-    const memo = latest.memo as { rollout?: string; restarts?: number } | undefined
+    const memo = latest.memo as { rollout?: string; restarts?: number; epoch?: number } | undefined
     if (memo?.rollout === undefined) continue
     const restarts = memo.restarts ?? 0
     if (restarts >= input.mostRestarts) {
-      // A chain that timed out could not tell its campaign itself; told twice, the campaign counts it once.
-      await tellGivenUp(memo.rollout, restarts)
       swept.givenUp.push(found.workflowId)
       continue
     }
-    const next = { rollout: memo.rollout, restarts: restarts + 1 }
+    const next = { rollout: memo.rollout, restarts: restarts + 1, epoch: (memo.epoch ?? 0) + 1 }
     try {
       await client.workflow.start('prChain', {
         workflowId: found.workflowId,
@@ -47,21 +45,4 @@ export async function restartFailedChains(input: { mostRestarts: number }): Prom
     }
   }
   return swept
-
-  async function tellGivenUp(rollout: string, restarts: number): Promise<void> {
-    const campaign = client.workflow.getHandle(workflowId.campaign(splitRollout(rollout).campaign))
-    const news = {
-      kind: 'ended',
-      rollout,
-      ending: 'failed',
-      reason: `failed ${restarts + 1} times`,
-      stagesAccepted: 0,
-      rounds: 0,
-      hasSample: false,
-      restarts,
-    }
-    await campaign.signal('news', news).catch((error: Error) => {
-      if (error.name !== 'WorkflowNotFoundError') throw error
-    })
-  }
 }

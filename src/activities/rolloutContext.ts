@@ -40,6 +40,7 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
   const environment = settings.environment
     ? environmentSchema.parse(JSON.parse((await store.getBlob(settings.environment)).toString('utf8')))
     : null
+  const repository = await ports.git.open(chain.repository, settings.mirrors).catch((error: Error) => error)
   return {
     id,
     campaign: parts.campaign,
@@ -47,7 +48,11 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
     settings,
     chain,
     environment,
-    repository: await ports.git.open(chain.repository, settings.mirrors),
+    // A rollout can be ended without its mirror: its absence is an error where it is used.
+    get repository() {
+      if (repository instanceof Error) throw repository
+      return repository
+    },
     provider: ports.sandboxes(settings.sandbox),
     stage: (index) => chain.stages[index]!,
     queries: () => need(store.getRecord<Queries>(recordKey.queries(id)), `queries of rollout ${id}`),

@@ -120,7 +120,7 @@ export class SetupFailedError extends Error {
 
 /** A stage's recorded commands in the order they were run. */
 async function recordedCommands(ports: Ports, rollout: string, stage: number): Promise<CommandRecord[]> {
-  const keys = (await ports.store.listRecords(`rollouts/${rollout}/stages/${stage}`)).filter((key) =>
+  const keys = (await ports.store.listRecords(recordKey.stage(rollout, stage))).filter((key) =>
     key.includes('/commands/'),
   )
   const order = (key: string) =>

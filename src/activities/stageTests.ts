@@ -37,7 +37,15 @@ export async function runStageTests(options: {
     environment,
   })
   try {
-    await layRepository({ ports, context, sandbox, tree: graded, scope })
+    const failure = await layRepository({ ports, context, sandbox, tree: graded, scope }).then(
+      () => null,
+      (error: unknown) => {
+        if (error instanceof SetupFailedError) return error
+        throw error
+      },
+    )
+    if (failure)
+      return { status: 'unreadable', exitCode: null, tests: [], output: await ports.store.putBlob(failure.message) }
     const present = new Set((await context.repository.listTree(graded)).map((entry) => entry.path))
     const root = context.provider.repositoryPath(name)
     const reportPath = `${root}/${REPORT_FILE}`
@@ -82,40 +90,20 @@ export async function studyEnvironment(
   if (known) return known
   const run = (tree: string, purpose: string) =>
     runStageTests({ ports, context, environment, stage, tree, purpose, scope })
-  try {
-    const base = await run(baseSha, 'base')
-    const reference = await run(resultSha, 'reference')
-    const { failToPass, passToPass } = divideTests(base, reference)
-    const reason = reasonAgainst(context.stage(stage), reference, failToPass)
-    const result: EnvironmentResult = {
-      format: 'prchain.environment-result/1',
-      isValid: reason === null,
-      reason,
-      failToPass,
-      passToPass,
-      base,
-      reference,
-    }
-    return (await ports.store.putRecord(key, result)).value
-  } catch (error) {
-    if (!(error instanceof SetupFailedError)) throw error
-    const nothing: TestReport = {
-      status: 'unreadable',
-      exitCode: null,
-      tests: [],
-      output: await ports.store.putBlob(error.message),
-    }
-    const result: EnvironmentResult = {
-      format: 'prchain.environment-result/1',
-      isValid: false,
-      reason: error.message,
-      failToPass: [],
-      passToPass: [],
-      base: nothing,
-      reference: nothing,
-    }
-    return (await ports.store.putRecord(key, result)).value
+  const base = await run(baseSha, 'base')
+  const reference = await run(resultSha, 'reference')
+  const { failToPass, passToPass } = divideTests(base, reference)
+  const reason = reasonAgainst(context.stage(stage), reference, failToPass)
+  const result: EnvironmentResult = {
+    format: 'prchain.environment-result/1',
+    isValid: reason === null,
+    reason,
+    failToPass,
+    passToPass,
+    base,
+    reference,
   }
+  return (await ports.store.putRecord(key, result)).value
 }
 
 function reasonAgainst(stage: Stage, reference: TestReport, failToPass: string[]): string | null {

@@ -1,5 +1,6 @@
 import { callKey, commandKey, recordKey } from '../domain/identifiers.ts'
 import type { AssistantMessage, ChatRequest, Message, Usage } from '../formats/chat.ts'
+import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import type { ModelError } from '../model/port.ts'
 import type { Complete } from '../record/complete.ts'
@@ -111,7 +112,7 @@ export async function playTurns(options: {
 
   async function playRound(turn: Turn): Promise<{ ending: RoundEnding; steps: number } | 'paused'> {
     const endKey = recordKey.round(frame.rollout, turn.stage, turn.round, 'end')
-    const ended = await ports.store.getRecord<{ ending: RoundEnding; steps: number }>(endKey)
+    const ended = await ports.store.getRecord<RoundEndRecord>(endKey)
     let silence = 0
     for (let step = 0; ; step++) {
       progress.step = step

@@ -9,12 +9,15 @@ import { askCampaign, recordCampaign, startCampaign } from './run.ts'
 import { findServer, openSession } from './session.ts'
 import { EXIT, InputError, type Terminal } from './terminal.ts'
 
+const NOTHING = { pullRequests: 0, references: 0, chains: 0, stages: 0, rounds: 0, accepted: 0, samples: 0 }
+
 /**
  * `prchain demo`: the main job, whole, on the embedded default: an example repository, a loopback GitHub, a Temporal dev
  * server, the scripted model, a worker, and a new campaign. Ends when that has; `isKept` leaves the UI up until stopped.
  */
 export async function demo(options: {
   config: Config
+  env: NodeJS.ProcessEnv
   isKept: boolean
   terminal: Terminal
   signal: AbortSignal
@@ -52,7 +55,7 @@ export async function demo(options: {
   try {
     embedded = await startEmbedded({
       config,
-      workerEnv: { GITHUB_API_URL: github.url, GITHUB_TOKEN: '', OPENAI_BASE_URL: '', OPENAI_API_KEY: '' },
+      inherited: options.env,
       onLine: (line) => terminal.say(line),
     })
     terminal.say(`Temporal UI: ${embedded.uiUrl}`)
@@ -78,7 +81,15 @@ export async function demo(options: {
               ? followed.reason
               : followed.state.parked[0]!.reason
         terminal.say(`${followed.status}: ${reason}`)
-        terminal.emit({ format: 'prchain.demo/1', status: 'failed', reason, samplesPath: null, temporalUi: uiUrl })
+        const funnel = followed.status === 'needs-attention' ? followed.state.funnel : NOTHING
+        terminal.emit({
+          format: 'prchain.demo/1',
+          status: 'failed',
+          reason,
+          funnel,
+          samplesPath: null,
+          temporalUi: uiUrl,
+        })
         return followed.status === 'detached' ? EXIT.detached : EXIT.failed
       }
       const { funnel, samplesPath } = followed.state

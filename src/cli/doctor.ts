@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { findTemporal } from '../../temporal/binary.ts'
 import { composeGitHub, composeSandboxes, hasRealModel, storeDir } from '../compose.ts'
-import type { Config } from '../config.ts'
-import { cacheDir } from './embedded.ts'
+import { readHost, type Config } from '../config.ts'
 import { readEnvironment } from './rolloutSettings.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, type Terminal } from './terminal.ts'
@@ -67,11 +66,12 @@ async function checkGit(): Promise<Finding> {
 }
 
 async function checkTemporalCli(config: Config): Promise<Finding> {
+  const host = readHost()
   try {
     const found = await findTemporal({
       configured: config.temporalCli,
-      path: process.env['PATH'] ?? '',
-      cacheDir: cacheDir(),
+      path: host.path,
+      cacheDir: host.cacheDir,
       onProgress: () => {},
       allowInstall: false,
     })

@@ -9,7 +9,7 @@ import { startDevServer, type DevServer } from '../../temporal/devServer.ts'
 import { ensureResumeSchedule } from '../../temporal/schedules.ts'
 import { removeServerFile, serverFilePath, writeServerFile } from '../../temporal/serverFile.ts'
 import { composeScriptedModel, hasRealModel, storeDir } from '../compose.ts'
-import type { Config } from '../config.ts'
+import { readHost, toEnvironment, type Config } from '../config.ts'
 import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
 
 const STOP_WAIT_MS = 15_000
@@ -32,17 +32,18 @@ export interface Embedded {
  */
 export async function startEmbedded(options: {
   config: Config
-  /** Settings of the worker that differ from this process's environment, by variable. */
-  workerEnv: Record<string, string>
+  /** The environment that the worker's settings are laid over. */
+  inherited: NodeJS.ProcessEnv
   onLine: (line: string) => void
 }): Promise<Embedded> {
-  const { config, workerEnv, onLine } = options
+  const { config, inherited, onLine } = options
   const dir = storeDir(config)
+  const host = readHost()
   mkdirSync(join(dir, 'logs'), { recursive: true })
   const temporal = await findTemporal({
     configured: config.temporalCli,
-    path: process.env['PATH'] ?? '',
-    cacheDir: cacheDir(),
+    path: host.path,
+    cacheDir: host.cacheDir,
     onProgress: onLine,
     allowInstall: true,
   })
@@ -99,9 +100,11 @@ export async function startEmbedded(options: {
     const log = openSync(join(dir, 'logs', 'worker.log'), 'a')
     const startedMs = Date.now()
     const child = spawn(process.execPath, [fileURLToPath(new URL('../worker.ts', import.meta.url))], {
+      // All settings go by environment, and the folder has no prchain.config.json that could say otherwise.
+      cwd: dir,
       env: {
-        ...process.env,
-        ...workerEnv,
+        ...inherited,
+        ...toEnvironment(config),
         PRCHAIN_STORE: dir,
         TEMPORAL_ADDRESS: server.address,
         ...(scripted ? { PRCHAIN_SCRIPTED_URL: scripted.baseUrl } : {}),
@@ -153,11 +156,6 @@ export async function startEmbedded(options: {
       await connection.close()
     }
   }
-}
-
-/** Where installed programs are kept between stores. */
-export function cacheDir(): string {
-  return join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '.', '.cache'), 'prchain')
 }
 
 function portOf(url: string): number {

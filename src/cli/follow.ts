@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WorkflowFailedError, type Client } from '@temporalio/client'
 import { workflowId } from '../domain/identifiers.ts'
-import { campaignQuery, type CampaignState } from '../workflows/messages.ts'
+import { campaignQuery } from '../workflows/messages.ts'
+import type { CampaignState } from '../formats/state.ts'
 import type { Terminal } from './terminal.ts'
 
 const POLL_MS = 400
 const SILENCE_MS = 15_000
+const STUCK_MS = 1_200
 
 /** How following a campaign ended. */
 export type Followed =
@@ -29,6 +31,7 @@ export async function followCampaign(options: {
   let told = 0
   let heardMs = Date.now()
   let isWarned = false
+  let stuckMs: number | null = null
   for (;;) {
     if (signal.aborted) return { status: 'detached' }
     const state = await ask()
@@ -36,9 +39,11 @@ export async function followCampaign(options: {
       heardMs = Date.now()
       tell(state)
       if (state.status === 'done') return { status: 'completed', state }
-      const { waiting, running } = state.chains
-      if (state.status === 'running' && waiting === 0 && running > 0 && state.parked.length === running)
-        return { status: 'needs-attention', state }
+      const { running, parked } = state.chains
+      // For a while, since between a start and its news all others may be parked.
+      const isStuck = state.status === 'running' && running > 0 && parked === running
+      stuckMs = isStuck ? (stuckMs ?? Date.now()) : null
+      if (stuckMs !== null && Date.now() - stuckMs >= STUCK_MS) return { status: 'needs-attention', state }
     } else {
       const ended = await endOf()
       if (ended) return ended

@@ -14,8 +14,9 @@ export async function mine(options: {
   min: number
   max: number
   terminal: Terminal
+  signal: AbortSignal
 }): Promise<number> {
-  const { config, repository, min, max, terminal } = options
+  const { config, repository, min, max, terminal, signal } = options
   if (!repositoryName.safeParse(repository).success)
     throw new InputError(`"${repository}" is no repository: expected owner/name`)
   if (!(min >= 1 && max >= min)) throw new InputError(`--min ${min} --max ${max}: expected 1 ≤ min ≤ max`)
@@ -29,8 +30,15 @@ export async function mine(options: {
       staticSummary: `mine ${repository}`,
     })
     terminal.say(`mining ${repository}${session.uiUrl ? `; Temporal UI: ${session.uiUrl}` : ''}`)
-    const mined: Mined = await handle.result()
-    terminal.say(`${mined.pullRequests} pull requests, ${mined.references} references, ${mined.chains.length} chains`)
+    const detached = new Promise<'detached'>((resolve) =>
+      signal.addEventListener('abort', () => resolve('detached'), { once: true }),
+    )
+    const mined: Mined | 'detached' = await Promise.race([handle.result(), detached])
+    if (mined === 'detached') {
+      terminal.say('detached; the mining goes on')
+      return EXIT.detached
+    }
+    terminal.say(`${mined.pullRequests} pull requests, ${mined.references} references, ${mined.chainCount} chains`)
     for (const id of mined.chains) terminal.say(`  ${id}`)
     terminal.emit({ format: 'prchain.mined/1', ...mined })
     return EXIT.ended

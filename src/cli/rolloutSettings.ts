@@ -33,6 +33,7 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
   const sandbox = await chooseSandbox(config, given)
   return {
     scaffold: config.scaffold,
+    isScripted: !isReal,
     model,
     judgeModel: isReal ? (config.judgeModel ?? model) : SCRIPTED_MODEL,
     queryModel: isReal ? (config.queryModel ?? model) : SCRIPTED_MODEL,
@@ -42,7 +43,7 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
     refinements: config.refinements ?? preset.refinements,
     maxSteps: config.maxSteps,
     overview: config.overview ?? preset.overview,
-    hasInterface: preset.hasInterface,
+    hasInterface: config.interface ?? preset.hasInterface,
     seed: config.seed,
     sandbox,
     environment: given && (await composeStore(config).putBlob(JSON.stringify(given))),

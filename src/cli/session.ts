@@ -7,6 +7,7 @@ import { FailedError } from './terminal.ts'
 /** A connection to the Temporal server that the settings, or a running `prchain up`, name. */
 export interface Session {
   client: Client
+  connection: Connection
   address: string
   /** The server's UI, where it is known. */
   uiUrl: string | null
@@ -32,6 +33,7 @@ export async function openSession(config: Config): Promise<Session> {
     const connection = await Connection.connect({ address, connectTimeout: '5s' })
     return {
       client: new Client({ connection, namespace: config.temporalNamespace }),
+      connection,
       address,
       uiUrl: isOwn ? server.temporal.uiUrl : null,
       scriptedUrl: config.scriptedUrl ?? (isOwn ? server.scriptedModelUrl : null),

@@ -2,7 +2,8 @@ import { composeStore } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import type { Rollout, Verdict } from '../formats/rollout.ts'
-import { stateQuery, type ChainState } from '../workflows/messages.ts'
+import { stateQuery } from '../workflows/messages.ts'
+import type { ChainState } from '../formats/state.ts'
 import { showChain } from './chains.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
@@ -46,7 +47,7 @@ async function showRollout(options: { config: Config; rollout: string; terminal:
   return EXIT.ended
 
   async function verdictsOf(): Promise<{ stage: number; round: number; verdict: Verdict }[]> {
-    const keys = (await store.listRecords(`rollouts/${rollout}/stages`)).filter((key) => key.endsWith('/verdict'))
+    const keys = (await store.listRecords(recordKey.stages(rollout))).filter((key) => key.endsWith('/verdict'))
     const found = []
     for (const key of keys) {
       const [round, stage] = key.split('/').slice(0, -1).reverse().map(Number)

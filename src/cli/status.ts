@@ -1,9 +1,10 @@
 import { composeStore } from '../compose.ts'
 import type { Config } from '../config.ts'
-import { workflowId } from '../domain/identifiers.ts'
+import { recordKey, workflowId } from '../domain/identifiers.ts'
 import type { Campaign } from '../formats/campaign.ts'
 import type { Rollout } from '../formats/rollout.ts'
-import { campaignQuery, type CampaignState } from '../workflows/messages.ts'
+import { campaignQuery } from '../workflows/messages.ts'
+import type { CampaignState } from '../formats/state.ts'
 import { describeFunnel } from './follow.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
@@ -27,7 +28,7 @@ export async function status(options: {
   const { config, campaign, terminal } = options
   const store = composeStore(config)
   const recorded: Campaign[] = []
-  for (const key of await store.listRecords('campaigns')) {
+  for (const key of await store.listRecords(recordKey.campaigns)) {
     if (key.endsWith('/campaign')) recorded.push((await store.getRecord<Campaign>(key))!)
   }
   const name = campaign?.replace(/^campaign\//, '') ?? null
@@ -53,7 +54,7 @@ export async function status(options: {
 
   async function standingOf(of: string): Promise<Standing> {
     const endings: Record<string, number> = {}
-    for (const key of await store.listRecords(`rollouts/${of}`).catch(() => [])) {
+    for (const key of await store.listRecords(recordKey.rollouts(of))) {
       if (!/^rollouts\/[^/]+\/[^/]+\/\d+\/end$/.test(key)) continue
       const rollout = (await store.getRecord<Rollout>(key))!
       endings[rollout.ending] = (endings[rollout.ending] ?? 0) + 1

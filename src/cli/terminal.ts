@@ -1,10 +1,12 @@
+import type { Output } from '../formats/output.ts'
+
 /** Where a command writes: progress for people, and with `--json` the one document or the lines for programs. */
 export interface Terminal {
   isJson: boolean
   /** A line for people. Goes to stderr with `--json`, else to stdout. */
   say(line: string): void
   /** A document for programs: one line on stdout with `--json`, nothing without. */
-  emit(value: unknown): void
+  emit(value: Output): void
 }
 
 /** The terminal of this process. */

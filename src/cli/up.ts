@@ -4,14 +4,19 @@ import { findServer } from './session.ts'
 import { EXIT, InputError, type Terminal } from './terminal.ts'
 
 /** `prchain up`: Temporal dev server, search attributes, schedule, scripted model where no real one is named, worker; until stopped. */
-export async function up(options: { config: Config; terminal: Terminal; signal: AbortSignal }): Promise<number> {
-  const { config, terminal, signal } = options
+export async function up(options: {
+  config: Config
+  env: NodeJS.ProcessEnv
+  terminal: Terminal
+  signal: AbortSignal
+}): Promise<number> {
+  const { config, env, terminal, signal } = options
   const running = await findServer(config)
   if (running)
     throw new InputError(
       `prchain runs over ${config.store} already (process ${running.pid}, Temporal at ${running.temporal.address})`,
     )
-  const embedded = await startEmbedded({ config, workerEnv: {}, onLine: (line) => terminal.say(line) })
+  const embedded = await startEmbedded({ config, inherited: env, onLine: (line) => terminal.say(line) })
   try {
     terminal.say(`Temporal: ${embedded.address}`)
     terminal.say(`Temporal UI: ${embedded.uiUrl}`)

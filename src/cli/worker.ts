@@ -1,4 +1,7 @@
+import { registerSearchAttributes } from '../../temporal/namespace.ts'
+import { ensureResumeSchedule } from '../../temporal/schedules.ts'
 import type { Config } from '../config.ts'
+import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
 import { runWorker } from '../worker.ts'
 import { openSession } from './session.ts'
 import { EXIT, type Terminal } from './terminal.ts'
@@ -7,8 +10,19 @@ import { EXIT, type Terminal } from './terminal.ts'
 export async function worker(options: { config: Config; terminal: Terminal }): Promise<number> {
   const { config, terminal } = options
   const session = await openSession(config)
-  const { address, scriptedUrl } = session
-  await session.close()
+  const { address, scriptedUrl, client } = session
+  try {
+    await registerSearchAttributes(session.connection, config.temporalNamespace)
+    await ensureResumeSchedule(client, {
+      scheduleId: RESUME_SCHEDULE,
+      workflowType: 'resumeFailedChains',
+      taskQueue: TASK_QUEUE,
+      everyMs: config.resumeEveryMs,
+      args: [],
+    })
+  } finally {
+    await session.close()
+  }
   terminal.say(`worker for the Temporal server at ${address}; Ctrl-C hands over and stops it`)
   terminal.emit({ format: 'prchain.worker/1', status: 'running', address })
   await runWorker({ config, address, scriptedUrl })

@@ -48,7 +48,7 @@ export function parseJUnit(xml: string, repositoryPath: string): TestResult[] | 
 
   function idOf(test: Case, path: string[]): string {
     const file = test.file?.startsWith(`${repositoryPath}/`) ? test.file.slice(repositoryPath.length + 1) : test.file
-    return [file, ...path, ...classesOf(test, file), test.name]
+    return [file, ...path, ...classesOf(test, file, path), test.name]
       .filter((part) => part !== undefined && part !== '')
       .join('::')
   }
@@ -60,8 +60,9 @@ function isFrame(suite: Suite): boolean {
 }
 
 /** pytest writes `tests.test_tags.TestParseTag`: what follows the module of the file are the classes. */
-function classesOf(test: Case, file: string | undefined): string[] {
-  if (!test.classname || test.classname === 'test') return []
+function classesOf(test: Case, file: string | undefined, path: readonly string[]): string[] {
+  // Node repeats the suites in the class name, or writes `test` where there is none.
+  if (!test.classname || test.classname === 'test' || test.classname === path.join('.')) return []
   const module = file?.replace(/\.\w+$/, '').replaceAll('/', '.')
   if (module === undefined) return [test.classname]
   if (test.classname === module) return []

@@ -73,6 +73,30 @@ export const lifeRecord = z.object({
 /** One life of a stage's sandbox. */
 export type LifeRecord = z.infer<typeof lifeRecord>
 
+/** How a round of the agent ended: after which step, and why. */
+export const roundEndRecord = z.object({
+  format: z.literal('prchain.round-end/1'),
+  ending: z.enum(['submitted', 'step-limit', 'no-tool-call', 'context-exceeded']),
+  steps: z.number().int().nonnegative(),
+})
+/** How a round of the agent ended. */
+export type RoundEndRecord = z.infer<typeof roundEndRecord>
+
+/** A pull request that a mining has gathered: its evidence is in the store. */
+export const gatheredRecord = z.object({ format: z.literal('prchain.gathered/1'), blob: blobRef })
+/** A pull request that a mining has gathered. */
+export type GatheredRecord = z.infer<typeof gatheredRecord>
+
+/** Where a rollout's sample lies: a blob that is the line of a samples file. */
+export const sampleReferenceRecord = z.object({ format: z.literal('prchain.sample-reference/1'), blob: blobRef })
+/** Where a rollout's sample lies. */
+export type SampleReferenceRecord = z.infer<typeof sampleReferenceRecord>
+
+/** A store's own name, so that two stores can share a Docker engine. */
+export const storeRecord = z.object({ format: z.literal('prchain.store/1'), instance: z.string() })
+/** A store's own name. */
+export type StoreRecord = z.infer<typeof storeRecord>
+
 /** Who may write to a rollout's record: the Temporal attempt with the highest order. */
 export const fenceRecord = z.object({
   format: z.literal('prchain.fence/1'),

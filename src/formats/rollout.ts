@@ -25,6 +25,8 @@ export type RoundEnding = z.infer<typeof roundEnding>
 /** What a rollout is made with: part of its identity, so the same settings give the same prompts. */
 export const rolloutSettings = z.object({
   scaffold: z.literal('native'),
+  /** True when the scripted model plays: a stand-in. A worker with another kind of endpoint refuses the rollout. */
+  isScripted: z.boolean(),
   model: z.string(),
   judgeModel: z.string(),
   queryModel: z.string(),
@@ -78,7 +80,7 @@ export const carryOver = z.object({
   movedUpstream: z.array(fileChange),
   /** Conflicting paths, with markers in the tree that was merged. Empty for a clean merge. */
   conflicts: z.array(z.string()),
-  /** The share of the lines that the agent added in earlier stages which S_init still has; 1 when there are none. */
+  /** The share of the lines that the agent's patch of the previous stage added which S_init still has; 1 when there are none. */
   survivingShare: z.number().min(0).max(1),
 })
 /** What carry-over made of B_t and the agent's work so far. */

@@ -1,30 +1,39 @@
-import ignore, { type Ignore } from 'ignore'
-import type { GitRepository } from './port.ts'
+import ignore from 'ignore'
 
-/** Whether a path is ignored by the `.gitignore` files of a tree: deeper files win, and what lies in an ignored folder stays ignored. */
-export async function readIgnoreRules(repository: GitRepository, tree: string): Promise<(path: string) => boolean> {
-  const rules = new Map<string, Ignore>()
-  for (const { path, mode } of await repository.listTree(tree)) {
-    if (mode === '120000' || (path !== '.gitignore' && !path.endsWith('/.gitignore'))) continue
-    const content = await repository.readFile(tree, path)
-    rules.set(path.slice(0, -'.gitignore'.length), ignore().add(content?.toString('utf8') ?? ''))
-  }
-  if (rules.size === 0) return () => false
+/** A `.gitignore` file: its folder (`''` for the root) and its text. */
+export interface IgnoreFile {
+  folder: string
+  text: string
+}
 
-  return (path) => {
-    const segments = path.split('/')
-    const folders = segments.slice(0, -1).map((_, index) => `${segments.slice(0, index + 1).join('/')}/`)
-    return [...folders, path].some(isNamedIgnored)
-  }
-
-  function isNamedIgnored(path: string): boolean {
-    const segments = path.replace(/\/$/, '').split('/')
-    for (let depth = segments.length - 1; depth >= 0; depth--) {
-      const base = depth === 0 ? '' : `${segments.slice(0, depth).join('/')}/`
-      const verdict = rules.get(base)?.test(path.slice(base.length))
-      if (verdict?.ignored) return true
-      if (verdict?.unignored) return false
+/**
+ * Whether git would ignore an untracked path, a folder's ending with `/`, by the `.gitignore` files of every level: a
+ * deeper file wins over a higher one, a later line over an earlier one, and nothing comes back below an ignored folder.
+ */
+export function createIgnoreRules(files: readonly IgnoreFile[]): (path: string) => boolean {
+  const rules = ignore({ ignorecase: false })
+  const depth = ({ folder }: IgnoreFile) => (folder === '' ? 0 : folder.split('/').length)
+  // One list in which the last match decides, so higher files come first and every line names its folder.
+  for (const file of files.toSorted((a, b) => depth(a) - depth(b))) {
+    for (const line of file.text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
+      const rule = placeRule(line, file.folder)
+      if (rule !== null) rules.add({ pattern: rule })
     }
-    return false
   }
+  return (path) => rules.ignores(path)
+}
+
+/** A line of a folder's `.gitignore` as it would stand in the root's, or null for one that says nothing. */
+function placeRule(line: string, folder: string): string | null {
+  if (line.startsWith('#') || line.trim() === '') return null
+  if (folder === '') return line
+  const mark = line.startsWith('!') ? '!' : ''
+  const pattern = line.slice(mark.length)
+  // A slash before the end ties a pattern to its folder; trailing spaces are no part of it unless escaped.
+  const isTied = pattern
+    .replace(/(?<!\\)\s+$/, '')
+    .replace(/\/$/, '')
+    .includes('/')
+  const place = `/${folder.replaceAll(/[\\*?[\]!# ]/g, String.raw`\$&`)}`
+  return `${mark}${place}${isTied ? '' : '/**'}/${pattern.replace(/^\//, '')}`
 }

@@ -8,10 +8,11 @@ export type Placement =
   | { status: 'lost' }
 
 const LEAST_LIKENESS = 0.55
+const MOST_LINES_BETWEEN = 12
 
 /**
- * Finds the place of a hunk in a file's lines, nearest to where it is expected: by its old lines, then by a flawed
- * version of its new ones, then with less context, then between its context lines, then by likeness.
+ * Finds the place of a hunk in a file's lines, nearest to where it is expected: by its old lines or a flawed version of
+ * its new ones, then with less context, then between its context lines, then by likeness.
  *
  * @param around the index at which the hunk is expected
  * @param variants what may stand there instead of the old lines
@@ -25,14 +26,14 @@ export function placeHunk(
   const made = newTexts(hunk)
   if (old.length === 0 && seen.length === 0) return { status: 'placed', start: 0, end: 0, lines: made }
 
-  const atOld = findBlock(seen, old, around)
   const atNew = findBlock(seen, made, around)
-  if (atNew !== null && (atOld === null || isPresent(hunk, atNew, atOld, around))) return { status: 'present' }
-  if (atOld !== null) return { status: 'placed', start: atOld, end: atOld + old.length, lines: made }
-  for (const variant of variants) {
-    const at = findBlock(seen, variant, around)
-    if (at !== null) return { status: 'placed', start: at, end: at + variant.length, lines: made }
-  }
+  const open = [old, ...variants].flatMap((block) => {
+    const at = findBlock(seen, block, around)
+    return at === null ? [] : [{ at, size: block.length }]
+  })
+  const [nearest] = open.sort((a, b) => Math.abs(a.at - around) - Math.abs(b.at - around))
+  if (atNew !== null && (!nearest || isPresent(hunk, atNew, nearest.at, around))) return { status: 'present' }
+  if (nearest) return { status: 'placed', start: nearest.at, end: nearest.at + nearest.size, lines: made }
   return (
     placeWithLessContext(seen, hunk, around, variants) ??
     placeBetweenContext(seen, hunk, around) ??
@@ -40,10 +41,10 @@ export function placeHunk(
   )
 }
 
-/** Both versions were found: the one that is nearer stands there; in doubt the new one, unless it is a part of the old. */
-function isPresent(hunk: readonly PatchLine[], atNew: number, atOld: number, around: number): boolean {
+/** The new lines and others were found: the nearer stand there; in doubt the new ones, unless the hunk only removes. */
+function isPresent(hunk: readonly PatchLine[], atNew: number, atOpen: number, around: number): boolean {
   const isGrowing = hunk.some((line) => line.mark === '+')
-  const nearer = Math.abs(atNew - around) - Math.abs(atOld - around)
+  const nearer = Math.abs(atNew - around) - Math.abs(atOpen - around)
   return isGrowing ? nearer <= 0 : nearer < 0
 }
 
@@ -101,7 +102,7 @@ function countLeading(lines: readonly PatchLine[]): number {
   return first < 0 ? lines.length : first
 }
 
-/** Replaces what stands between the hunk's own leading and trailing context. */
+/** Replaces what stands between the hunk's own leading and trailing context: of several ends the one that takes in most of what goes. */
 function placeBetweenContext(seen: readonly string[], hunk: readonly PatchLine[], around: number): Placement | null {
   const leading = countLeading(hunk)
   const trailing = countLeading([...hunk].reverse())
@@ -113,10 +114,27 @@ function placeBetweenContext(seen: readonly string[], hunk: readonly PatchLine[]
   const start = findBlock(seen, before, around + leading - before.length)
   if (start === null) return null
   const from = start + before.length
-  const longest = middle.length + 6
-  const rest = seen.slice(from, from + longest + after.length)
-  const gap = findBlock(rest, after, 0)
-  return gap === null ? null : { status: 'placed', start: from, end: from + gap, lines: newTexts(middle) }
+  const removed = oldTexts(middle)
+  const rest = seen.slice(from, from + middle.length + MOST_LINES_BETWEEN + after.length)
+  const [best] = [...rest.keys()]
+    .filter((gap) => after.every((line, index) => rest[gap + index] === line))
+    .map((gap) => ({ gap, likeness: shareInCommon(rest.slice(0, gap), removed) }))
+    .sort((a, b) => b.likeness - a.likeness || a.gap - b.gap)
+  return best ? { status: 'placed', start: from, end: from + best.gap, lines: newTexts(middle) } : null
+}
+
+/** How many lines two passages have in common, from 0 to 1; two empty ones are alike. */
+function shareInCommon(a: readonly string[], b: readonly string[]): number {
+  if (a.length + b.length === 0) return 1
+  const left = [...b]
+  let common = 0
+  for (const line of a) {
+    const at = left.indexOf(line)
+    if (at < 0) continue
+    left.splice(at, 1)
+    common++
+  }
+  return (2 * common) / (a.length + b.length)
 }
 
 /** The window most like the old lines; there only the changed lines change, and what was seen around them stays. */

@@ -9,7 +9,8 @@ export function cleanSentences(markdown: string, hidden: readonly string[]): str
     .replace(/`[^`\n]*`/g, ' ')
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/https?:\/\/\S+|<[^>]*>/g, ' ')
-    .replace(/^\s*(?:[-*+>]|#+|\d+[.)])\s+/gm, '')
+    .replace(/^[ \t]*#+[ \t].*$/gm, '\n')
+    .replace(/^[ \t]*(?:[-*+>]|\d+[.)])[ \t]+/gm, '\n')
     .replace(/[*~|]/g, ' ')
   return plain
     .split(/\n\s*\n|(?<=[.!?])\s+(?=[A-Z])/)

@@ -46,5 +46,8 @@ function definedIn(line: string): string[] {
 /** A text in which whole words have other names; words in plain quotes or in a path or a file's name keep theirs. */
 export function renameWords(text: string, names: ReadonlyMap<string, string>): string {
   if (names.size === 0) return text
-  return text.replace(/"(?:[^"\\\n{]|\\.)*"|'(?:[^'\\\n{]|\\.)*'|(?<![\w$/])[A-Za-z_$][\w$]*(?![\w$]|\/|\.(?:js|ts|py|go|rs|json|md)\b)/g, (part) => names.get(part) ?? part)
+  return text.replace(
+    /"(?:[^"\\\n{]|\\.)*"|'(?:[^'\\\n{]|\\.)*'|(?<![\w$/])[A-Za-z_$][\w$]*(?![\w$]|\/|\.(?:js|ts|py|go|rs|json|md)\b)/g,
+    (part) => names.get(part) ?? part,
+  )
 }

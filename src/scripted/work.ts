@@ -47,11 +47,12 @@ export function isLinewise(file: FilePatch): boolean {
   )
 }
 
-/** The changes of some work in the order of the patch. */
+/** The changes of some work: the hunks in the order of the patch, then the files that change as a whole. */
 export function unitsOf(work: Work): Unit[] {
-  return work.files.flatMap((file): Unit[] =>
-    isLinewise(file.reference) ? file.hunks.map((_, hunk) => ({ file, hunk })) : [{ file, hunk: null }],
-  )
+  const isByLines = (file: PlannedFile) => isLinewise(file.reference)
+  const hunks = work.files.filter(isByLines).flatMap((file) => file.hunks.map((_, hunk): Unit => ({ file, hunk })))
+  const whole = work.files.filter((file) => !isByLines(file)).map((file): Unit => ({ file, hunk: null }))
+  return [...hunks, ...whole]
 }
 
 /** The lines that stand in the old file where some patch lines apply. */

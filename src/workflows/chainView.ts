@@ -1,4 +1,4 @@
-import type { ChainState } from './messages.ts'
+import type { ChainState } from '../formats/state.ts'
 
 /** A chain's state as Markdown for the Temporal UI: the status line first, then a row a stage. */
 export function renderChain(state: ChainState): string {

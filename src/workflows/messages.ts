@@ -1,6 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow'
 import { defineSearchAttributeKey } from '@temporalio/common'
 import type { Ending } from '../formats/rollout.ts'
+import type { CampaignState, ChainState } from '../formats/state.ts'
 
 /** The search attributes that prchain's workflows carry. `temporal/searchAttributes.ts` registers the same. */
 export const searchAttribute = {
@@ -14,27 +15,6 @@ export const searchAttribute = {
   score: defineSearchAttributeKey('Score', 'DOUBLE'),
   needsAttention: defineSearchAttributeKey('NeedsAttention', 'BOOL'),
 } as const
-
-/** Where a chain is: what `show`, `status` and the Temporal UI's query tab give. Stages and rounds count from 0. */
-export interface ChainState {
-  rollout: string
-  status: 'planning' | 'running' | 'needs-attention' | Ending
-  stage: number
-  round: number
-  /** What is being done, for people. */
-  doing: string
-  stages: {
-    number: number
-    title: string
-    status: 'waiting' | 'running' | 'accepted' | 'rejected'
-    rounds: number
-    score: number | null
-  }[]
-  steps: number
-  /** Why the chain waits, since when, and the command that resumes it; null while it does not wait. */
-  attention: { reason: string; since: string; command: string } | null
-  restarts: number
-}
 
 /** What a resume is told. A single JSON argument, so that it can be sent from the Temporal UI. */
 export interface ResumeRequest {
@@ -75,33 +55,6 @@ export type ChainNews =
 /** A chain's news for its campaign. */
 export const newsSignal = defineSignal<[ChainNews]>('news')
 
-/** Where a campaign is. */
-export interface CampaignState {
-  name: string
-  status: 'mining' | 'running' | 'done'
-  chains: { total: number; waiting: number; running: number; ended: number }
-  funnel: {
-    pullRequests: number
-    references: number
-    chains: number
-    stages: number
-    rounds: number
-    accepted: number
-    samples: number
-  }
-  /** Rollouts that are open, at most 50. */
-  open: string[]
-  /** Parked rollouts and why, at most 50. */
-  parked: { rollout: string; reason: string }[]
-  /** Failed rollouts that are to be started again by themselves, at most 50. */
-  failed: string[]
-  endings: Partial<Record<Ending, number>>
-  /** Progress lines numbered from `firstNews`, at most the latest 100. */
-  news: string[]
-  firstNews: number
-  samplesPath: string | null
-}
-
 /** A campaign's state. */
 export const campaignQuery = defineQuery<CampaignState>('campaign')
 
@@ -110,6 +63,8 @@ export interface PrChainInput {
   rollout: string
   /** How often `resumeFailedChains` has started it again. */
   restarts: number
+  /** Greater than that of every earlier run of the rollout: the first part of the fence's order. */
+  epoch: number
 }
 
 /** What a campaign's workflow is started with; `carried` is its own from before it continued as new. */

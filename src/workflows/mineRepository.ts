@@ -7,6 +7,8 @@ export interface Mined {
   repository: string
   pullRequests: number
   references: number
+  chainCount: number
+  /** The ids of the chains, at most the first 200. */
   chains: string[]
 }
 
@@ -29,12 +31,7 @@ export async function mineRepository(input: {
   })
   const linked = await link.linkChains({ ...input, n: gathered.n })
   setCurrentDetails(
-    `**${input.repository}**: ${gathered.pullRequests} pull requests, ${linked.references} references, ${linked.chains.length} chains`,
+    `**${input.repository}**: ${gathered.pullRequests} pull requests, ${linked.references} references, ${linked.chainCount} chains`,
   )
-  return {
-    repository: input.repository,
-    pullRequests: gathered.pullRequests,
-    references: linked.references,
-    chains: linked.chains,
-  }
+  return { repository: input.repository, pullRequests: gathered.pullRequests, ...linked }
 }

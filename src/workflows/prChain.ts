@@ -18,17 +18,18 @@ import { splitRollout, workflowId } from '../domain/identifiers.ts'
 import type { Ending } from '../formats/rollout.ts'
 import { renderChain } from './chainView.ts'
 import {
+  MOST_RESTARTS,
   newsSignal,
   resumeSignal,
   resumeUpdate,
   searchAttribute,
   stateQuery,
   type ChainNews,
-  type ChainState,
   type PrChainInput,
   type ResumeRequest,
 } from './messages.ts'
-import { HEARTBEATING, PARK_LADDER, SLICE } from './retry.ts'
+import type { ChainState } from '../formats/state.ts'
+import { HEARTBEATING, PARK_LADDER } from './retry.ts'
 
 /**
  * One rollout of one chain: plan, then for each stage prepare, rounds of slices with capture, tests and verdict, and
@@ -38,7 +39,7 @@ import { HEARTBEATING, PARK_LADDER, SLICE } from './retry.ts'
 export async function prChain(
   input: PrChainInput,
 ): Promise<{ ending: Ending; stagesAccepted: number; rounds: number; hasSample: boolean }> {
-  const { rollout, restarts } = input
+  const { rollout, restarts, epoch } = input
   const { campaign } = splitRollout(rollout)
   const state: ChainState = {
     rollout,
@@ -80,20 +81,31 @@ export async function prChain(
     const reason = reasonOf(error)
     show({ status: 'failed', doing: reason })
     upsertSearchAttributes([{ key: searchAttribute.chainStatus, value: 'failed' }])
-    await tell({
-      kind: 'ended',
-      rollout,
-      ending: 'failed',
-      reason,
-      stagesAccepted: 0,
-      rounds: 0,
-      hasSample: false,
-      restarts,
-    })
+    const closing = await closeFailed(reason)
+    await tell({ kind: 'ended', rollout, ending: 'failed', reason, ...closing, restarts })
     throw ApplicationFailure.create({ type: typeOf(error), message: reason, nonRetryable: true })
   }
 
+  /** A chain that will not be started again is put on record, with the sample of what was accepted, as far as that can be. */
+  async function closeFailed(reason: string): Promise<{ stagesAccepted: number; rounds: number; hasSample: boolean }> {
+    const nothing = { stagesAccepted: 0, rounds: 0, hasSample: false }
+    if (restarts < MOST_RESTARTS) return nothing
+    const acts = proxyActivities<Activities>({ ...HEARTBEATING, scheduleToCloseTimeout: '10m', summary: 'end: failed' })
+    try {
+      const { stagesAccepted, rounds, hasSample } = await acts.endRollout({
+        rollout,
+        order: [epoch, place++],
+        ending: 'failed',
+        reason,
+      })
+      return { stagesAccepted, rounds, hasSample }
+    } catch {
+      return nothing
+    }
+  }
+
   async function play() {
+    if (restarts > 0) upsertSearchAttributes([{ key: searchAttribute.chainStatus, value: 'planning' }])
     const plan = await step('plan: overview and queries', HEARTBEATING, (acts, at) => acts.planRollout({ ...at }))
     state.stages = plan.stages.map(({ number, title }, index) => {
       const done = plan.accepted[index]
@@ -186,7 +198,7 @@ export async function prChain(
   async function playRound(stage: number, round: number, name: string) {
     for (;;) {
       const steps = state.steps
-      const slice = await step(`${name}: agent, from step ${steps + 1}`, SLICE, (acts, at) =>
+      const slice = await step(`${name}: agent, from step ${steps + 1}`, HEARTBEATING, (acts, at) =>
         acts.runSlice({ ...at, stage, round }),
       )
       state.steps = slice.status === 'paused' ? slice.steps : 0
@@ -197,7 +209,7 @@ export async function prChain(
 
   async function end(ending: Ending, reason: string) {
     const ended = await step(`end: ${ending}`, HEARTBEATING, (acts, at) => acts.endRollout({ ...at, ending, reason }))
-    show({ status: ending, doing: reason || 'every stage accepted' })
+    show({ status: ending, doing: reason || 'every stage accepted', attention: null })
     upsertSearchAttributes([
       { key: searchAttribute.chainStatus, value: ending },
       { key: searchAttribute.needsAttention, value: false },
@@ -216,7 +228,7 @@ export async function prChain(
     const acts = proxyActivities<Activities>({ ...options, summary })
     for (;;) {
       try {
-        const result = await call(acts, { rollout, order: [restarts, place++] })
+        const result = await call(acts, { rollout, order: [epoch, place++] })
         parkings = 0
         return result
       } catch (error) {

@@ -3,11 +3,11 @@ import type { ActivityOptions } from '@temporalio/workflow'
 /** Killed workers and passing faults are retried without end; what an activity knows no retry can help is non-retryable. */
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5s' } as const
 
-/** Activities that heartbeat: a killed worker is noticed after 10 s. */
-export const HEARTBEATING: ActivityOptions = { startToCloseTimeout: '6h', heartbeatTimeout: '10s', retry }
-
-/** A slice of a round: bounded by its own limits long before this. */
-export const SLICE: ActivityOptions = { startToCloseTimeout: '45m', heartbeatTimeout: '10s', retry }
+/**
+ * Activities that heartbeat: a killed worker is noticed after 10 s. They bound themselves; the time-out leaves room for all
+ * tries of a model that never answers.
+ */
+export const HEARTBEATING: ActivityOptions = { startToCloseTimeout: '24h', heartbeatTimeout: '10s', retry }
 
 /** Short look-ups. */
 export const BRIEF: ActivityOptions = { startToCloseTimeout: '2m', heartbeatTimeout: '10s', retry }

@@ -6,18 +6,23 @@ import { renderHunkPatch } from '../../src/scripted/hunkPatch.ts'
 import { judgePatches } from '../../src/scripted/judge.ts'
 import { readFeedback } from '../../src/scripted/feedback.ts'
 import type { FlawKind } from '../../src/scripted/settings.ts'
-import { buildExample } from './scriptedFixture.ts'
+import { bash, buildExample } from './scriptedFixture.ts'
 import { inventory } from './scriptedInventory.ts'
 
 const place = { seed: 1, chain: 'c', n: '1', stage: 0 }
 
 /** The patch of work with a flaw, without an agent in between. */
 function flawedPatch(files: readonly FilePatch[], kind: FlawKind, seed = 1, hunk?: number): string {
-  const work = planWork(files, drawFlaws([{ kind, share: 1, ...(hunk === undefined ? {} : { hunk }) }], place), { ...place, seed })
+  const work = planWork(files, drawFlaws([{ kind, share: 1, ...(hunk === undefined ? {} : { hunk }) }], place), {
+    ...place,
+    seed,
+  })
   return work.files
     .filter((file) => file.isPlayed && !work.isIdle)
     .map(({ reference, hunks }) => {
-      const played = hunks.flatMap((lines, index) => (lines ? [renderHunkPatch(reference, { ...reference.hunks[index]!, lines })] : []))
+      const played = hunks.flatMap((lines, index) =>
+        lines ? [renderHunkPatch(reference, { ...reference.hunks[index]!, lines })] : [],
+      )
       if (played.length === 0) return ''
       const header = reference.raw.slice(0, reference.raw.search(/^(---|GIT binary)/m)).replace(/^index.*\n/m, '')
       return header + [played[0]!, ...played.slice(1).map((part) => part.split('\n').slice(2).join('\n'))].join('')
@@ -46,7 +51,10 @@ describe('the judge of the scripted model', () => {
 
   test('gives equal patches 1, empty and unrelated ones next to nothing', () => {
     const reference = patch()
-    expect(judgePatches(reference, reference)).toEqual({ score: 1, comment: 'The work has the effect of the reference.' })
+    expect(judgePatches(reference, reference)).toEqual({
+      score: 1,
+      comment: 'The work has the effect of the reference.',
+    })
     expect(judgePatches(reference, '').score).toBe(0)
     const other = buildExample(['echo a > a.txt', 'echo b > a.txt; seq 99 > numbers.txt']).patches[0]!
     expect(judgePatches(reference, other).score).toBeLessThanOrEqual(0.1)
@@ -80,11 +88,21 @@ describe('the judge of the scripted model', () => {
     const patchTo = (text: string) => buildExample([write(base), write(text)]).patches[0]!
     const reference = patchTo('def f(a):\n    limit = len(a)\n    if limit > 3:\n        return None\n    return a\n')
     const score = (text: string) => judgePatches(reference, patchTo(text)).score
-    expect(score('def f(a):\n    # why\n    limit  =  len(a)  # so\n\n    if limit > 3:\n        return None\n    return a\n')).toBe(1)
+    expect(
+      score(
+        'def f(a):\n    # why\n    limit  =  len(a)  # so\n\n    if limit > 3:\n        return None\n    return a\n',
+      ),
+    ).toBe(1)
     expect(score('def f(a):\n    bound = len(a)\n    if bound > 3:\n        return None\n    return a\n')).toBe(1)
-    expect(score('def f(a):\n    limit = len(a)\n    if limit >= 3:\n        return None\n    return a\n')).toBeLessThan(0.8)
-    expect(score('def f(a):\n    limit = len(a)\n    if not limit > 3:\n        return None\n    return a\n')).toBeLessThan(0.8)
-    expect(score('def f(a):\n    limit = len(a)\n    if limit > 4:\n        return None\n    return a\n')).toBeLessThan(0.8)
+    expect(
+      score('def f(a):\n    limit = len(a)\n    if limit >= 3:\n        return None\n    return a\n'),
+    ).toBeLessThan(0.8)
+    expect(
+      score('def f(a):\n    limit = len(a)\n    if not limit > 3:\n        return None\n    return a\n'),
+    ).toBeLessThan(0.8)
+    expect(score('def f(a):\n    limit = len(a)\n    if limit > 4:\n        return None\n    return a\n')).toBeLessThan(
+      0.8,
+    )
   })
 
   test('takes off for much that was not asked for', () => {
@@ -96,7 +114,11 @@ describe('the judge of the scripted model', () => {
   })
 
   test('leaves tests out of both patches', () => {
-    const example = buildExample(['echo a > a.py; mkdir tests; echo t > tests/test_a.py', 'echo b > a.py; echo u > tests/test_a.py', 'echo t > tests/test_a.py'])
+    const example = buildExample([
+      'echo a > a.py; mkdir tests; echo t > tests/test_a.py',
+      'echo b > a.py; echo u > tests/test_a.py',
+      'echo t > tests/test_a.py',
+    ])
     const [reference] = example.patches
     const own = reference!.slice(0, reference!.indexOf('diff --git a/tests/'))
     expect(own.length).toBeGreaterThan(0)
@@ -105,8 +127,16 @@ describe('the judge of the scripted model', () => {
   })
 
   test('counts files that come, go, move, change mode, are links or binary', () => {
-    const base = 'seq 30 > old.txt; echo x > gone.txt; echo t > tool; ln -s a link; head -c 64 /dev/zero > pic; echo keep > keep'
-    const steps = ['git mv old.txt new.txt', 'rm gone.txt', 'chmod 755 tool', 'ln -sfn b link', 'head -c 99 /dev/zero > pic', ': > empty.txt']
+    const base =
+      'seq 30 > old.txt; echo x > gone.txt; echo t > tool; ln -s a link; head -c 64 /dev/zero > pic; echo keep > keep'
+    const steps = [
+      'git mv old.txt new.txt',
+      'rm gone.txt',
+      'chmod 755 tool',
+      'ln -sfn b link',
+      'head -c 99 /dev/zero > pic',
+      ': > empty.txt',
+    ]
     const reference = buildExample([base, steps.join('; ')]).patches[0]!
     expect(judgePatches(reference, reference).score).toBe(1)
     for (const left of steps) {
@@ -118,12 +148,17 @@ describe('the judge of the scripted model', () => {
   })
 
   test('names file and line of the base for what is missing, and no code', () => {
-    const reference = patch()
-    const files = readGitPatch(Buffer.from(reference))
-    const { comment } = judgePatches(reference, flawedPatch(files, 'missing-hunk', 1, 3))
-    expect(comment).toBe('src/stock.py: the change around line 66 is missing or different.')
+    const example = buildExample(inventory.change)
+    const reference = example.patches[0]!
+    const lineOf = (text: string) =>
+      bash(example.dir, `git show ${example.commits[0]}:src/stock.py | grep -nF ${JSON.stringify(text)} | cut -d: -f1`)
+        .toString()
+        .trim()
+    const [middle, end] = [lineOf('return len(parts)'), lineOf("return part['name']")]
+    const { comment } = judgePatches(reference, flawedPatch(readGitPatch(Buffer.from(reference)), 'missing-hunk', 1, 3))
+    expect(comment).toBe(`src/stock.py: the change around line ${end} is missing or different.`)
     expect(judgePatches(reference, '').comment).toBe(
-      'src/report.js: the change around line 5 is missing or different. src/stock.py: the changes around lines 4, 45 and 66 are missing or different.',
+      `src/report.js: the change around line 5 is missing or different. src/stock.py: the changes around lines 4, ${middle} and ${end} are missing or different.`,
     )
   })
 

@@ -13,11 +13,17 @@ import { bash, buildExample, patchOf, temporaryDir } from './scriptedFixture.ts'
 
 describe('reading git patches', () => {
   test('tells paths, modes and kinds as git meant them', () => {
-    const base = 'seq 30 > old.txt; echo x > gone.txt; echo t > tool; ln -s a link; printf "a\\0" > pic; echo "s p" > "s p.txt"'
+    const base =
+      'seq 30 > old.txt; echo x > gone.txt; echo t > tool; ln -s a link; printf "a\\0" > pic; echo "s p" > "s p.txt"'
     const change =
       'git mv old.txt "né w.txt"; sed -i 3d "né w.txt"; rm gone.txt; chmod 755 tool; ln -sfn b link; printf "b\\0" > pic; echo y > "s p.txt"; echo q > "q\\"uote.txt"; : > empty'
     const files = readGitPatch(Buffer.from(buildExample([base, change]).patches[0]!, 'latin1'))
-    const seen = Object.fromEntries(files.map(({ oldPath, newPath, oldMode, newMode, isRename, isBinary, hunks }) => [newPath ?? oldPath, { oldPath, oldMode, newMode, isRename, isBinary, hunks: hunks.length }]))
+    const seen = Object.fromEntries(
+      files.map(({ oldPath, newPath, oldMode, newMode, isRename, isBinary, hunks }) => [
+        newPath ?? oldPath,
+        { oldPath, oldMode, newMode, isRename, isBinary, hunks: hunks.length },
+      ]),
+    )
     const text = { isRename: false, isBinary: false, oldMode: '100644', newMode: '100644', hunks: 1 }
     expect(seen).toEqual({
       'né w.txt': { ...text, oldPath: 'old.txt', isRename: true },
@@ -33,28 +39,35 @@ describe('reading git patches', () => {
 
   test('lines that look like headers stay lines', () => {
     const change = "printf -- '-- a/x\\n++ b/x\\n@@ -1 +1 @@\\ndiff --git a/x b/x\\n' > a.txt"
-    const [file, ...rest] = readGitPatch(Buffer.from(buildExample(['printf -- "-- old\\n" > a.txt', change]).patches[0]!))
+    const [file, ...rest] = readGitPatch(
+      Buffer.from(buildExample(['printf -- "-- old\\n" > a.txt', change]).patches[0]!),
+    )
     expect(rest).toEqual([])
     expect(newTexts(file!.hunks[0]!.lines)).toEqual(['-- a/x\n', '++ b/x\n', '@@ -1 +1 @@\n', 'diff --git a/x b/x\n'])
   })
 
   test('binary content, whole or as a delta, comes out as git put it in', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 1, maxLength: 3000 }), fc.uint8Array({ maxLength: 50 }), fc.nat(3000), (content, inserted, at) => {
-        const dir = temporaryDir()
-        const old = Buffer.concat([Buffer.from([0]), content])
-        const made = Buffer.concat([old.subarray(0, at), inserted, old.subarray(at)])
-        bash(dir, 'git init -q .')
-        const commit = (bytes: Buffer) => {
-          writeFileSync(join(dir, 'f.bin'), bytes)
-          return bash(dir, 'git add . && git write-tree').toString().trim()
-        }
-        const [file] = readGitPatch(Buffer.from(patchOf(dir, commit(old), commit(made)), 'latin1'))
-        if (!file) return expect(made.equals(old)).toBe(true)
-        const { method, data } = file.binary!
-        expect(gitObjectName(old)).toBe(file.oldObject)
-        expect((method === 'literal' ? data : applyDelta(old, data)).equals(made)).toBe(true)
-      }),
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 3000 }),
+        fc.uint8Array({ maxLength: 50 }),
+        fc.nat(3000),
+        (content, inserted, at) => {
+          const dir = temporaryDir()
+          const old = Buffer.concat([Buffer.from([0]), content])
+          const made = Buffer.concat([old.subarray(0, at), inserted, old.subarray(at)])
+          bash(dir, 'git init -q .')
+          const commit = (bytes: Buffer) => {
+            writeFileSync(join(dir, 'f.bin'), bytes)
+            return bash(dir, 'git add . && git write-tree').toString().trim()
+          }
+          const [file] = readGitPatch(Buffer.from(patchOf(dir, commit(old), commit(made)), 'latin1'))
+          fc.pre(file !== undefined)
+          const { method, data } = file!.binary!
+          expect(gitObjectName(old)).toBe(file!.oldObject)
+          expect((method === 'literal' ? data : applyDelta(old, data)).equals(made)).toBe(true)
+        },
+      ),
       { numRuns: 25 },
     )
   })
@@ -65,9 +78,19 @@ const lines = fc.array(line, { maxLength: 40 })
 const texts = fc.tuple(lines, lines, lines, fc.boolean(), fc.boolean())
 
 /** Old and new text with much in common, each with or without a last line end. */
-function textsOf([head, middle, tail, oldEnds, newEnds]: [string[], string[], string[], boolean, boolean]): [string, string] {
+function textsOf([head, middle, tail, oldEnds, newEnds]: [string[], string[], string[], boolean, boolean]): [
+  string,
+  string,
+] {
   const old = [...head, 'anchor one', ...tail].join('\n')
-  const made = [...head.slice(2), ...middle.slice(0, 5), 'anchor one', ...tail.slice(0, 6), 'fresh', ...tail.slice(7)].join('\n')
+  const made = [
+    ...head.slice(2),
+    ...middle.slice(0, 5),
+    'anchor one',
+    ...tail.slice(0, 6),
+    'fresh',
+    ...tail.slice(7),
+  ].join('\n')
   return [oldEnds ? `${old}\n` : old, newEnds ? `${made}\n` : made]
 }
 
@@ -113,13 +136,47 @@ describe('placing hunks and making edits', () => {
     ] as const
     expect(placeHunk(['before\n', 'new line here\n', 'after\n'], hunk, { around: 0 })).toEqual({ status: 'present' })
     expect(placeHunk(['nothing\n', 'of the kind\n'], hunk, { around: 0 })).toEqual({ status: 'lost' })
-    expect(placeHunk(['x\n', 'before\n', 'flawed line\n', 'after\n'], hunk, { around: 0, variants: [['before\n', 'flawed line\n', 'after\n']] })).toEqual({
+    expect(
+      placeHunk(['x\n', 'before\n', 'flawed line\n', 'after\n'], hunk, {
+        around: 0,
+        variants: [['before\n', 'flawed line\n', 'after\n']],
+      }),
+    ).toEqual({
       status: 'placed',
       start: 1,
       end: 4,
       lines: ['before\n', 'new line here\n', 'after\n'],
     })
   })
+})
+
+test('a hunk whose own lines were changed elsewhere takes all of them out, and not only the first that could end it', () => {
+  const text = (mark: ' ' | '+' | '-') => (line: string) => ({ mark, text: `${line}\n` })
+  const end = ['  return day', '}', '']
+  const gone = [
+    '  while (a) day++',
+    ...end,
+    'function other(b) {',
+    '  const today = start(b)',
+    '  if (today > b) return today',
+    '  while (c) day++',
+  ]
+  const hunk = [
+    ...['function next(a) {', '  let day = 0'].map(text(' ')),
+    ...gone.map(text('-')),
+    text('+')('  while (a && b) day++'),
+    ...end.map(text(' ')),
+  ]
+  const seen = [
+    'x',
+    'function next(a) {',
+    '  let day = 0',
+    ...gone.map((line) => line.replaceAll('today', 'now')),
+    '  // told',
+    ...end,
+  ].map((line) => `${line}\n`)
+  const placed = placeHunk(seen, hunk, { around: 0 })
+  expect(placed).toEqual({ status: 'placed', start: 3, end: seen.length - 3, lines: ['  while (a && b) day++\n'] })
 })
 
 describe('getting a line wrong', () => {
@@ -137,16 +194,22 @@ describe('getting a line wrong', () => {
     expect(alterLine(path, right)?.text).toBe(wrong)
   })
 
-  test.each(['import a from "b"\n', '// a > b\n', 'const s = "a == b"\n', 'const f = (a) => a\n', '}\n'])('leaves %j alone', (text) => {
-    expect(alterLine('a.ts', text)).toBe(null)
-  })
+  test.each(['import a from "b"\n', '// a > b\n', 'const s = "a == b"\n', 'const f = (a) => a\n', '}\n'])(
+    'leaves %j alone',
+    (text) => {
+      expect(alterLine('a.ts', text)).toBe(null)
+    },
+  )
 })
 
 describe('reading feedback', () => {
   const files = readGitPatch(
     Buffer.from(
       ['src/a.js', 'lib/deep/b.py', 'docs/with space.md', 'src/index.js', 'lib/index.js']
-        .map((path) => `diff --git a/${path} b/${path}\n--- a/${path}\t\n+++ b/${path}\t\n@@ -10,1 +10,1 @@\n-a\n+b\n@@ -50,3 +50,3 @@\n x\n-a\n+b\n y\n`)
+        .map(
+          (path) =>
+            `diff --git a/${path} b/${path}\n--- a/${path}\t\n+++ b/${path}\t\n@@ -10,1 +10,1 @@\n-a\n+b\n@@ -50,3 +50,3 @@\n x\n-a\n+b\n y\n`,
+        )
         .join(''),
     ),
   )

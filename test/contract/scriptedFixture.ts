@@ -59,7 +59,11 @@ export function patchOf(dir: string, from: string, to: string): string {
 }
 
 /** The tree of a folder that an agent worked in, and its patch against a commit. */
-export function captureTree(example: Example, dir: string, base: string): { files: string[]; tree: string; patch: string } {
+export function captureTree(
+  example: Example,
+  dir: string,
+  base: string,
+): { files: string[]; tree: string; patch: string } {
   const script = `export GIT_DIR=${example.dir}/.git GIT_WORK_TREE=. GIT_INDEX_FILE=${dir}.index; rm -f ${dir}.index; git add -A -f . && git write-tree`
   const tree = bash(dir, script).toString().trim()
   rmSync(`${dir}.index`, { force: true })
@@ -101,7 +105,15 @@ export async function openStudio(options: {
       pullRequest,
     })
   }
-  const chain: Chain = { format: 'prchain.chain/1', id, repository: 'octo/example', source: 'imported', shape: 'given', links: [], stages }
+  const chain: Chain = {
+    format: 'prchain.chain/1',
+    id,
+    repository: 'octo/example',
+    source: 'imported',
+    shape: 'given',
+    links: [],
+    stages,
+  }
   await store.putRecord(recordKey.chain(id), chain)
   const model = await startScriptedModel({ store, seed, settings: scriptedSettings.parse(settings) })
   onTestFinished(() => model.close())
@@ -117,7 +129,9 @@ export async function openStudio(options: {
 }
 
 /** The headers of a play. */
-export function playHeaders(play: Partial<Record<'role' | 'chain' | 'rollout' | 'stage' | 'round', string | number>>): Record<string, string> {
+export function playHeaders(
+  play: Partial<Record<'role' | 'chain' | 'rollout' | 'stage' | 'round', string | number>>,
+): Record<string, string> {
   const whole = { role: 'agent', chain: 'none', rollout: 'c/none/1', stage: 0, round: 0, ...play }
   return Object.fromEntries(Object.entries(whole).map(([name, value]) => [`x-prchain-${name}`, String(value)]))
 }
@@ -143,25 +157,46 @@ export async function playRoundIn(options: {
   tools?: readonly Tool[]
   rollout?: string
 }): Promise<ToolCall[]> {
-  const { url, dir, chain, messages, opening, stage = 0, round = 0, tools = AGENT_TOOLS, rollout = `c/${chain}/1` } = options
+  const {
+    url,
+    dir,
+    chain,
+    messages,
+    opening,
+    stage = 0,
+    round = 0,
+    tools = AGENT_TOOLS,
+    rollout = `c/${chain}/1`,
+  } = options
   const made: ToolCall[] = []
   messages.push({ role: 'user', content: opening })
   for (let step = 0; step < 3_000; step++) {
     const answer = await ask(url, { model: 'm', messages, tools }, playHeaders({ chain, rollout, stage, round }))
     if (!answer.ok) throw new Error(await answer.text())
-    const { message } = ((await answer.json()) as { choices: [{ message: Extract<Message, { role: 'assistant' }> }] }).choices[0]
+    const { message } = ((await answer.json()) as { choices: [{ message: Extract<Message, { role: 'assistant' }> }] })
+      .choices[0]
     messages.push(message)
     const calls = message.tool_calls ?? []
     if (calls.length === 0) {
       if (!tools.some((tool) => tool.function.name === 'submit')) return made
-      messages.push({ role: 'user', content: 'Your last message called no tool. Call one; when the work is done, call `submit`.' })
+      messages.push({
+        role: 'user',
+        content: 'Your last message called no tool. Call one; when the work is done, call `submit`.',
+      })
     }
     let isOver = false
     for (const call of calls) {
       made.push(call)
-      const outcome = await playToolCall(call, { timeoutMs: 60_000, run: async (_, command) => runCommand(dir, command) })
+      const outcome = await playToolCall(call, {
+        timeoutMs: 60_000,
+        run: async (_, command) => runCommand(dir, command),
+      })
       isOver ||= outcome.kind === 'submitted'
-      messages.push({ role: 'tool', tool_call_id: call.id, content: outcome.kind === 'submitted' ? 'Submitted.' : outcome.text })
+      messages.push({
+        role: 'tool',
+        tool_call_id: call.id,
+        content: outcome.kind === 'submitted' ? 'Submitted.' : outcome.text,
+      })
     }
     if (isOver) return made
   }

@@ -51,16 +51,28 @@ ${body}}
 export const inventory = {
   /** The base, and a change of three hunks in one file and one in another, a new file, and tests. */
   change: [
-    [heredoc('src/stock.py', before), heredoc('src/report.js', report('  return parts.length\n')), heredoc('tests/test_stock.py', 'import stock\n')].join('\n'),
+    [
+      heredoc('src/stock.py', before),
+      heredoc('src/report.js', report('  return parts.length\n')),
+      heredoc('tests/test_stock.py', 'import stock\n'),
+    ].join('\n'),
     [
       heredoc('src/stock.py', after),
-      heredoc('src/report.js', report("  const wanted = parts.filter((part) => part.count >= 1)\n  return wanted.map((part) => part.name).join(', ')\n")),
+      heredoc(
+        'src/report.js',
+        report(
+          "  const wanted = parts.filter((part) => part.count >= 1)\n  return wanted.map((part) => part.name).join(', ')\n",
+        ),
+      ),
     ].join('\n'),
   ],
   /** Something that only each change of `change` adds, in the order of the patch. */
   marks: ['wanted', 'REORDER_STEP', 'minimum_count', 'label is not None'],
   /** The same with a second stage that builds on the new names. */
   get withSecondStage(): string[] {
-    return [...inventory.change, `sed -i 's/return level <= minimum_count/return level <= minimum_count or level <= REORDER_STEP * reorder_level(parts)/' src/stock.py`]
+    return [
+      ...inventory.change,
+      `sed -i 's/return level <= minimum_count/return level <= minimum_count or level <= REORDER_STEP * reorder_level(parts)/' src/stock.py`,
+    ]
   },
 }

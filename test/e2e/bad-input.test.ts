@@ -17,7 +17,9 @@ beforeAll(async () => {
   const example = await exampleForTests()
   mirrors = example.mirrorsDir
   github = await composeRecordedGitHub(example.recordedDir)
-  const [line = ''] = readFileSync(join(import.meta.dirname, '..', '..', 'examples', 'chains.jsonl'), 'utf8').split('\n')
+  const [line = ''] = readFileSync(join(import.meta.dirname, '..', '..', 'examples', 'chains.jsonl'), 'utf8').split(
+    '\n',
+  )
   writeFileSync(join(dir, 'chains.jsonl'), JSON.stringify({ ...(JSON.parse(line) as object), id: 'three' }))
   const imported = await prchain(['chains', 'import', 'chains.jsonl', '--mirrors', mirrors, '--json'], {
     dir,

@@ -12,11 +12,11 @@ import { startEmbedded, type Embedded } from '../../src/cli/embedded.ts'
 import { followCampaign, type Followed } from '../../src/cli/follow.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
 import { composeGit, composePorts, composeRecordedGitHub, composeStore } from '../../src/compose.ts'
-import { readConfig, type Config, type SettingName } from '../../src/config.ts'
+import { readConfig, toEnvironment, type Config } from '../../src/config.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { Capture, Rollout, Verdict } from '../../src/formats/rollout.ts'
 import { sample, type Sample } from '../../src/formats/sample.ts'
-import type { CampaignState } from '../../src/workflows/messages.ts'
+import type { CampaignState } from '../../src/formats/state.ts'
 import type { Store } from '../../src/store/port.ts'
 
 /** A whole prchain of its own: Temporal, scripted model, loopback GitHub, worker, over one temporary store. */
@@ -88,13 +88,13 @@ export async function openLab(options: {
     resumeEveryMs: 2_000,
     ...options.settings,
   }
-  const env = { ...workerVariables(config), GITHUB_API_URL: github.url, ...options.workerEnv }
+  const env = { ...process.env, ...options.workerEnv }
   const workers: ChildProcess[] = []
   const said: string[] = []
   const terminal: Terminal = { isJson: false, say: (line) => void said.push(line), emit: () => {} }
   const embedded = await startEmbedded({
     config,
-    workerEnv: env,
+    inherited: env,
     onLine: terminal.say,
   })
   const connection = await Connection.connect({ address: embedded.address })
@@ -113,7 +113,14 @@ export async function openLab(options: {
       const own = { ...config, ...settings, campaign: name }
       const asked = await askCampaign({ config: own, targets, terminal })
       await recordCampaign(store, asked)
-      const session = { client, address: embedded.address, uiUrl: null, scriptedUrl: null, close: async () => {} }
+      const session = {
+        client,
+        connection,
+        address: embedded.address,
+        uiUrl: null,
+        scriptedUrl: null,
+        close: async () => {},
+      }
       await startCampaign({ session, config: own, asked })
     },
     follow: (name) => followCampaign({ client, name, terminal, signal: new AbortController().signal }),
@@ -158,8 +165,8 @@ export async function openLab(options: {
     async startWorker() {
       const worker = spawn(process.execPath, [join(import.meta.dirname, '..', '..', 'src', 'worker.ts')], {
         env: {
-          ...process.env,
           ...env,
+          ...toEnvironment(config),
           PRCHAIN_STORE: config.store,
           TEMPORAL_ADDRESS: embedded.address,
           PRCHAIN_SCRIPTED_URL: embedded.scriptedUrl ?? '',
@@ -193,28 +200,6 @@ export async function until<T>(
     if (Date.now() > deadline) throw new Error(`${what} did not come about within ${seconds} s`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-}
-
-/** The worker's settings travel by environment: those of a lab that a worker reads. */
-function workerVariables(config: Config): Record<string, string> {
-  const read: Partial<Record<SettingName, string>> = {
-    modelTries: 'PRCHAIN_MODEL_TRIES',
-    modelRetryMs: 'PRCHAIN_MODEL_RETRY_MS',
-    modelTimeoutMs: 'PRCHAIN_MODEL_TIMEOUT_MS',
-    modelStream: 'PRCHAIN_MODEL_STREAM',
-    sliceSteps: 'PRCHAIN_SLICE_STEPS',
-    sliceMs: 'PRCHAIN_SLICE_MS',
-    dockerHost: 'DOCKER_HOST',
-    openaiBaseUrl: 'OPENAI_BASE_URL',
-    openaiApiKey: 'OPENAI_API_KEY',
-    githubToken: 'GITHUB_TOKEN',
-  }
-  return Object.fromEntries(
-    Object.entries(read).map(([name, variable]) => {
-      const value = config[name as SettingName]
-      return [variable, value === null ? '' : String(value)]
-    }),
-  )
 }
 
 /** A lab's own mirrors, so that it may break them. */

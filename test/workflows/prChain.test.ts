@@ -1,7 +1,8 @@
 import { WorkflowFailedError } from '@temporalio/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TASK_QUEUE } from '../../src/domain/identifiers.ts'
-import { campaignQuery, resumeUpdate, stateQuery, type CampaignState } from '../../src/workflows/messages.ts'
+import { campaignQuery, resumeUpdate, stateQuery } from '../../src/workflows/messages.ts'
+import type { CampaignState } from '../../src/formats/state.ts'
 import { timeSkippingServerForTests } from '../temporal/server.ts'
 import { failure, openTimeSkipping, playableActivities } from './chainFixture.ts'
 
@@ -19,7 +20,7 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
     opened.env.client.workflow.start('prChain', {
       workflowId: id,
       taskQueue: TASK_QUEUE,
-      args: [{ rollout: id.replace('chain/', ''), restarts }],
+      args: [{ rollout: id.replace('chain/', ''), restarts, epoch: restarts }],
     })
 
   test('a chain whose stages are accepted ends accepted, each stage prepared, captured, tested, judged and ended', async () => {

@@ -1,0 +1,149 @@
+import { z } from 'zod'
+import { funnel } from './campaign.ts'
+import { chain } from './chain.ts'
+import { ending, rollout, verdict } from './rollout.ts'
+import { campaignState, chainState } from './state.ts'
+
+const counts = z.record(z.string(), z.number().int())
+const url = z.string().nullable()
+
+/** The last line of `prchain demo --json`. */
+export const demoOutput = z.discriminatedUnion('status', [
+  z.object({
+    format: z.literal('prchain.demo/1'),
+    status: z.literal('completed'),
+    funnel,
+    samplesPath: z.string().nullable(),
+    temporalUi: z.string(),
+  }),
+  z.object({
+    format: z.literal('prchain.demo/1'),
+    status: z.literal('failed'),
+    reason: z.string(),
+    funnel,
+    samplesPath: z.null(),
+    temporalUi: z.string(),
+  }),
+])
+
+/** What `prchain run --json` prints. */
+export const runOutput = z.discriminatedUnion('status', [
+  z.object({
+    format: z.literal('prchain.run/1'),
+    status: z.literal('completed'),
+    campaign: z.string(),
+    funnel,
+    endings: z.partialRecord(ending, z.number().int()),
+    samplesPath: z.string().nullable(),
+    temporalUi: url,
+  }),
+  z.object({
+    format: z.literal('prchain.run/1'),
+    status: z.literal('needs-attention'),
+    campaign: z.string(),
+    parked: z.array(z.object({ rollout: z.string(), reason: z.string(), resume: z.string() })),
+    temporalUi: url,
+  }),
+  z.object({
+    format: z.literal('prchain.run/1'),
+    status: z.literal('failed'),
+    campaign: z.string(),
+    reason: z.string(),
+    temporalUi: url,
+  }),
+  z.object({
+    format: z.literal('prchain.run/1'),
+    status: z.literal('detached'),
+    campaign: z.string(),
+    temporalUi: url,
+  }),
+])
+
+/** What `prchain up --json` prints when all runs. */
+export const upOutput = z.object({
+  format: z.literal('prchain.up/1'),
+  status: z.literal('ready'),
+  address: z.string(),
+  temporalUi: z.string(),
+  scriptedUrl: z.string().nullable(),
+  processes: z.object({ temporal: z.number().int(), worker: z.number().int().nullable() }),
+})
+
+/** What `prchain worker --json` prints when it runs. */
+export const workerOutput = z.object({
+  format: z.literal('prchain.worker/1'),
+  status: z.literal('running'),
+  address: z.string(),
+})
+
+/** What `prchain doctor --json` prints. */
+export const doctorOutput = z.object({
+  format: z.literal('prchain.doctor/1'),
+  findings: z.array(
+    z.object({
+      what: z.string(),
+      status: z.enum(['ok', 'missing', 'optional']),
+      found: z.string(),
+      /** What to do; empty when it is as it should be. */
+      fix: z.string(),
+    }),
+  ),
+})
+
+/** What `prchain mine --json` prints. */
+export const minedOutput = z.object({
+  format: z.literal('prchain.mined/1'),
+  repository: z.string(),
+  pullRequests: z.number().int(),
+  references: z.number().int(),
+  chainCount: z.number().int(),
+  /** At most the first 200; `prchain chains` has all. */
+  chains: z.array(z.string()),
+})
+
+/** A line of `prchain status --json`. */
+export const statusOutput = z.object({
+  format: z.literal('prchain.status/1'),
+  campaign: z.string(),
+  source: z.enum(['server', 'store']),
+  status: z.string(),
+  /** The campaign's live state, or null when no server or worker answers. */
+  live: campaignState.nullable(),
+  endings: counts,
+})
+
+/** What `prchain show chain/CAMPAIGN/CHAIN/N --json` prints. `prchain show CHAIN --json` prints a chain. */
+export const showRolloutOutput = z.object({
+  format: z.literal('prchain.show-rollout/1'),
+  rollout: z.string(),
+  ended: rollout.nullable(),
+  live: chainState.nullable(),
+  verdicts: z.array(z.object({ stage: z.number().int(), round: z.number().int(), verdict })),
+})
+
+/** A line of `prchain resume --json`. */
+export const resumeOutput = z.object({
+  format: z.literal('prchain.resume/1'),
+  workflow: z.string(),
+  answer: z.string(),
+})
+
+/** What `prchain cancel --json` prints. */
+export const cancelOutput = z.object({ format: z.literal('prchain.cancel/1'), workflow: z.string() })
+
+/** Everything that a command prints with `--json`. */
+export const output = z.union([
+  demoOutput,
+  runOutput,
+  upOutput,
+  workerOutput,
+  doctorOutput,
+  minedOutput,
+  statusOutput,
+  showRolloutOutput,
+  resumeOutput,
+  cancelOutput,
+  chain,
+])
+/** Everything that a command prints with `--json`. */
+export type Output = z.input<typeof output>

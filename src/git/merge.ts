@@ -1,0 +1,71 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathFromBytes } from './path.ts'
+import type { MergeOutcome } from './port.ts'
+import type { GitCommand } from './process.ts'
+import { besideScratch, treeOf, type Scratch } from './scratch.ts'
+
+/** Whose side is whose between conflict markers: `ours` is what upstream has, `theirs` what takes base's place in it. */
+const LABELS = { ours: 'upstream', theirs: 'yours' } as const
+
+const NOBODY = {
+  GIT_AUTHOR_NAME: 'prchain',
+  GIT_AUTHOR_EMAIL: 'prchain@localhost',
+  GIT_AUTHOR_DATE: '@0 +0000',
+  GIT_COMMITTER_NAME: 'prchain',
+  GIT_COMMITTER_EMAIL: 'prchain@localhost',
+  GIT_COMMITTER_DATE: '@0 +0000',
+}
+
+/**
+ * A three-way merge of trees without a work tree. Two commits on one parent make any `base` the common ancestor, which
+ * git before 2.40 has no option for. No attribute of the trees is heeded, so no merge driver runs.
+ */
+export async function mergeThree(
+  scratch: Scratch,
+  trees: { base: string; ours: string; theirs: string },
+): Promise<MergeOutcome> {
+  const base = await treeOf(scratch, trees.base)
+  const ours = await treeOf(scratch, trees.ours)
+  const theirs = await treeOf(scratch, trees.theirs)
+  const { dir, command } = await besideScratch(scratch)
+  try {
+    const parent = await commitTree(scratch, command, base, [])
+    for (const [label, tree] of [
+      [LABELS.ours, ours],
+      [LABELS.theirs, theirs],
+    ] as const) {
+      await writeFile(
+        join(dir, 'git/refs/heads', label),
+        `${await commitTree(scratch, command, tree, ['-p', parent])}\n`,
+      )
+    }
+    const args = ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', LABELS.ours, LABELS.theirs]
+    const { code, stdout } = await scratch.git.run(args, { ...command, okCodes: [0, 1] })
+    const [tree = '', ...paths] = stdout
+      .toString('latin1')
+      .split('\0')
+      .filter((field) => field !== '')
+    if (code === 0) return { kind: 'clean', tree: tree.trim() }
+    return {
+      kind: 'conflict',
+      tree: tree.trim(),
+      paths: paths.map((path) => pathFromBytes(Buffer.from(path, 'latin1'))),
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+/** A commit of a tree by nobody at the beginning of time: the same object each time. */
+export async function commitTree(
+  scratch: Scratch,
+  command: GitCommand,
+  tree: string,
+  options: readonly string[],
+  message = 'merge side',
+): Promise<string> {
+  const args = ['commit-tree', ...options, '-m', message, tree]
+  const { stdout } = await scratch.git.run(args, { ...command, variables: NOBODY })
+  return stdout.toString('latin1').trim()
+}

@@ -1,0 +1,137 @@
+import { join } from 'node:path'
+import { withAside } from './aside.ts'
+import { pathFromBytes, pathToBytes } from './path.ts'
+import { GitError } from './port.ts'
+import { checkName, inScratch, treeOf, type Scratch } from './scratch.ts'
+
+/** The mode of a submodule's entry. */
+export const GITLINK_MODE = '160000'
+
+/** What git says of a patch that is at fault itself, with the exit code that it also has for a full disk. */
+const BAD_PATCH = /corrupt|unrecognized|no valid patches|lacks filename|inconsistent|malformed|invalid|fragment/i
+
+/** A path of a tree. */
+export interface TreeEntry {
+  path: string
+  /** Six octal digits. */
+  mode: string
+  object: string
+}
+
+/** All paths of a tree or commit, in git's order. */
+export async function listTree(scratch: Scratch, tree: string): Promise<TreeEntry[]> {
+  const args = ['ls-tree', '-r', '-z', '--full-tree', await treeOf(scratch, tree)]
+  const { stdout } = await scratch.git.run(args, inScratch(scratch))
+  const entries: TreeEntry[] = []
+  for (let start = 0, end = stdout.indexOf(0); end >= 0; start = end + 1, end = stdout.indexOf(0, start)) {
+    const tab = stdout.indexOf('\t', start)
+    const [mode = '', , object = ''] = stdout.subarray(start, tab).toString('latin1').split(' ')
+    entries.push({ mode, object, path: pathFromBytes(stdout.subarray(tab + 1, end)) })
+  }
+  return entries
+}
+
+/** A file's bytes, or a link's target, at a tree or commit; null when there is no such file. */
+export async function readFileAt(scratch: Scratch, tree: string, path: string): Promise<Buffer | null> {
+  const input = Buffer.concat([Buffer.from(`${await treeOf(scratch, tree)}:`), pathToBytes(path), Buffer.from('\0')])
+  const { stdout } = await scratch.git.run(['cat-file', '--batch', '-z'], { ...inScratch(scratch), input })
+  const head = /^[0-9a-f]{40} (\w+) (\d+)\n/.exec(stdout.subarray(0, 80).toString('latin1'))
+  if (head?.[1] === 'blob') return stdout.subarray(head[0].length, head[0].length + Number(head[2]))
+  if (head) return null
+  const entry = (await listTree(scratch, tree)).find((candidate) => candidate.path === path)
+  if (!entry || entry.mode === GITLINK_MODE) return null
+  throw new GitError(
+    'missing',
+    `object ${entry.object} (${path} of ${tree}) is not in ${scratch.mirror.dir}: the mirror is incomplete`,
+  )
+}
+
+/** The objects of a tree or commit that neither mirror nor scratch has. */
+export async function findMissingObjects(scratch: Scratch, tree: string): Promise<string[]> {
+  const args = ['rev-list', '--objects', '--missing=print', '--no-object-names', await treeOf(scratch, tree)]
+  const { stdout } = await scratch.git.run(args, inScratch(scratch))
+  return stdout
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => line.startsWith('?'))
+    .map((line) => line.slice(1))
+}
+
+/** `tree` with the given paths as they are in `source`. */
+export async function takePaths(
+  scratch: Scratch,
+  tree: string,
+  source: string,
+  paths: readonly string[],
+): Promise<string> {
+  const initial = await treeOf(scratch, tree)
+  if (paths.length === 0) return initial
+  const entries = new Map((await listTree(scratch, source)).map((entry) => [entry.path, entry]))
+  const wanted = [...new Set(paths)].map((path) => ({ path, entry: entries.get(path) }))
+  // Deletions go first, so that a folder may take the place of a file that goes.
+  const changes = [...wanted.filter(({ entry }) => !entry), ...wanted.filter(({ entry }) => entry)]
+  return withIndex(scratch, async (indexFile) => {
+    await scratch.git.run(['read-tree', initial], { ...inScratch(scratch), indexFile })
+    const lines = changes.map(({ path, entry }) => ({
+      path,
+      mode: entry?.mode ?? '0',
+      object: entry?.object ?? '0'.repeat(40),
+    }))
+    await addToIndex(scratch, indexFile, lines)
+    return writeTree(scratch, indexFile)
+  })
+}
+
+/** The tree of exactly these entries. Of two that cannot both be, such as `a` and `a/b`, the later one stays. */
+export async function makeTree(scratch: Scratch, entries: readonly TreeEntry[]): Promise<string> {
+  return withIndex(scratch, async (indexFile) => {
+    await addToIndex(scratch, indexFile, entries)
+    return writeTree(scratch, indexFile)
+  })
+}
+
+/** The tree that a patch makes of a tree. Throws {@link GitError} `does-not-apply`. */
+export async function applyPatchTo(scratch: Scratch, tree: string, patch: Buffer): Promise<string> {
+  const initial = await treeOf(scratch, tree)
+  if (patch.length === 0) return initial
+  return withIndex(scratch, async (indexFile) => {
+    const at = { ...inScratch(scratch), indexFile }
+    await scratch.git.run(['read-tree', initial], at)
+    try {
+      await scratch.git.run(['apply', '--cached', '--binary', '--whitespace=nowarn', '-'], { ...at, input: patch })
+    } catch (cause) {
+      const said = (cause as Error).message
+      const isPatchAtFault = said.includes('exit code 1:') || (said.includes('exit code 128:') && BAD_PATCH.test(said))
+      if (!isPatchAtFault) throw cause
+      throw new GitError('does-not-apply', `the patch does not apply to tree ${checkName(scratch, tree)}: ${said}`, {
+        cause,
+      })
+    }
+    return writeTree(scratch, indexFile)
+  })
+}
+
+function withIndex<T>(scratch: Scratch, use: (indexFile: string) => Promise<T>): Promise<T> {
+  return withAside(scratch.cacheDir, (aside) => use(join(aside, 'index')))
+}
+
+async function addToIndex(scratch: Scratch, indexFile: string, entries: readonly TreeEntry[]): Promise<void> {
+  const input = Buffer.concat(
+    entries.flatMap(({ mode, object, path }) => [
+      Buffer.from(`${mode} ${object} 0\t`),
+      pathToBytes(path),
+      Buffer.from('\0'),
+    ]),
+  )
+  await scratch.git.run(['update-index', '--replace', '-z', '--index-info'], {
+    ...inScratch(scratch),
+    indexFile,
+    input,
+  })
+}
+
+/** Objects that an incomplete mirror lacks do not matter to the trees that name them. */
+async function writeTree(scratch: Scratch, indexFile: string): Promise<string> {
+  const { stdout } = await scratch.git.run(['write-tree', '--missing-ok'], { ...inScratch(scratch), indexFile })
+  return stdout.toString('latin1').trim()
+}
