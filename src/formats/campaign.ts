@@ -41,8 +41,6 @@ export const funnel = z.object({
   accepted: z.number().int(),
   samples: z.number().int(),
 })
-/** From pull requests to samples. */
-export type Funnel = z.infer<typeof funnel>
 
 /** One gathering of a repository's pull requests and what linking made of them. Numbered; the latest counts. */
 export const mining = z.object({

@@ -3,8 +3,6 @@ import { gitSha, instant, pullNumber, repositoryName } from './common.ts'
 
 /** Where in a pull request's thread a text stands. */
 export const textSource = z.enum(['title', 'body', 'commit', 'comment', 'review', 'review-comment'])
-/** Where in a pull request's thread a text stands. */
-export type TextSource = z.infer<typeof textSource>
 
 /** One piece of text that somebody wrote in a pull request. `author` is null for a deleted user or an unknown one. */
 export const evidenceText = z.object({

@@ -3,6 +3,7 @@ import { normaliseLine, tokensOf } from './language.ts'
 import { renameWords } from './symbols.ts'
 
 const ENOUGH = 0.8
+const ALIKE = 0.75
 
 /** The changed lines of one file in a patch, each with how often it is still to be had. */
 export interface LinePool {
@@ -73,7 +74,9 @@ function shareIn(pool: LinePool, { added, removed }: WantedLines): number {
 function coverHunk(pool: LinePool, { added, removed }: WantedLines): HunkState | null {
   if (added.length + removed.length === 0) return null
   const missing = added.filter((line) => !takeLine(pool.added, line))
-  const kept = removed.filter((line) => !takeLine(pool.removed, line))
+  const kept = removed
+    .filter((line) => !takeLine(pool.removed, line))
+    .filter((line) => !takeLikeLine(pool.removed, line))
   const left = new Set([...pool.added.keys()].map(skeletonOf))
   if (missing.some((line) => skeletonOf(line) !== '' && left.has(skeletonOf(line)))) return 'altered'
   const isEnough = (all: readonly string[], open: readonly string[]) =>
@@ -87,6 +90,17 @@ function takeLine(lines: Map<string, number>, line: string): boolean {
   if (count === 1) lines.delete(line)
   else lines.set(line, count - 1)
   return true
+}
+
+/** Takes a line that says nearly the same: after earlier work of its own the agent has other lines to remove. */
+function takeLikeLine(lines: Map<string, number>, line: string): boolean {
+  const words = new Set(line.split(' '))
+  const alike = [...lines.keys()].find((other) => {
+    const others = new Set(other.split(' '))
+    const common = [...words].filter((word) => others.has(word)).length
+    return (2 * common) / (words.size + others.size) >= ALIKE
+  })
+  return alike !== undefined && takeLine(lines, alike)
 }
 
 /** A line as it is compared: tokens without white space and comments; empty where nothing of weight is left. */

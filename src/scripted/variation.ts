@@ -6,44 +6,41 @@ import { isLinewise, type PlannedFile, type Work } from './work.ts'
 const IMPORT = /^(import\s.+|from\s+\S+\s+import\s.+[^(\\])$/
 
 /**
- * The same work another way: comments and blank lines more, neighbouring added imports in another order, local variables
+ * The same work another way: a comment more in each file, neighbouring added imports in another order, local variables
  * by other names. Only files whose comments we know are varied.
  */
 export function varyWork(work: Work): Work {
   const symbols = definedSymbols(work.files.map((file) => file.reference))
-  return {
-    ...work,
-    files: work.files.map((file) => {
-      const mark = commentMarkOf(pathOf(file.reference))
-      if (!mark || file.reference.encoding !== 'utf8' || file.reference.isBinary) return file
-      const locals = findLocals(file, symbols)
-      return {
-        ...file,
-        hunks: file.hunks.map(
-          (lines) => lines && varyLines(lines, { mark, locals, isNew: !isLinewise(file.reference) }),
-        ),
-      }
-    }),
-  }
+  return { ...work, files: work.files.map((file) => varyFile(file, symbols)) }
 }
 
-function varyLines(
-  lines: readonly PatchLine[],
-  { mark, locals, isNew }: { mark: string; locals: ReadonlyMap<string, string>; isNew: boolean },
-): PatchLine[] {
-  const renamed = lines.map((line) => (line.mark === '+' ? { ...line, text: renameWords(line.text, locals) } : line))
-  const turned = turnImports(renamed)
-  const at = turned.findIndex(
-    (line, index) => line.mark === '+' && line.text.trim() !== '' && !isContinuation(turned[index - 1]?.text),
+function varyFile(file: PlannedFile, symbols: ReadonlySet<string>): PlannedFile {
+  const { reference } = file
+  const mark = commentMarkOf(pathOf(reference))
+  if (!mark || reference.encoding !== 'utf8' || reference.isBinary || reference.newMode === '120000') return file
+  const locals = findLocals(file, symbols)
+  let isTold = false
+  const hunks = file.hunks.map((lines) => {
+    if (!lines) return null
+    const turned = turnImports(
+      lines.map((line) => (line.mark === '+' ? { ...line, text: renameWords(line.text, locals) } : line)),
+    )
+    const at = isTold ? -1 : findPlaceForComment(turned, !isLinewise(reference))
+    if (at < 0) return turned
+    isTold = true
+    const indent = /^[ \t]*/.exec(turned[at]!.text)![0]
+    return turned.toSpliced(at, 0, { mark: '+', text: `${indent}${mark} Same effect, told another way.\n` })
+  })
+  return { ...file, hunks }
+}
+
+/** The first added line that does not go on with the one before; -1 when there is none. */
+function findPlaceForComment(lines: readonly PatchLine[], isNewFile: boolean): number {
+  const at = lines.findIndex(
+    (line, index) => line.mark === '+' && line.text.trim() !== '' && !isContinuation(lines[index - 1]?.text),
   )
   // The first line of a file may be an interpreter line or a coding mark.
-  if (at < 0 || (isNew && at === 0 && /^(#!|["'])/.test(turned[0]!.text))) return turned
-  const indent = /^\s*/.exec(turned[at]!.text)![0].replace(/\n/g, '')
-  return [
-    ...turned.slice(0, at),
-    { mark: '+', text: `${indent}${mark} Same effect, told another way.\n` },
-    ...turned.slice(at),
-  ]
+  return isNewFile && at === 0 && /^(#!|["'])/.test(lines[0]!.text) ? -1 : at
 }
 
 function isContinuation(text: string | undefined): boolean {

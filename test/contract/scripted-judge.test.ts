@@ -105,6 +105,23 @@ describe('the judge of the scripted model', () => {
     )
   })
 
+  test('lets the lines that go be told otherwise, as after earlier work of the agent’s own, and not the lines that come', () => {
+    const write = (text: string) => `cat > a.js <<'END'\n${text}END`
+    const old = (name: string) =>
+      `function f(a) {\n  const ${name} = start(a) + a.at\n  if (${name} > a.time() && !rest(${name})) return ${name}\n  return null\n}\n`
+    const made = 'function f(a) {\n  return next(a, (day) => day > a.at)\n}\n'
+    const patchOf = (from: string, to: string) => buildExample([write(from), write(to)]).patches[0]!
+    const reference = patchOf(old('today'), made)
+    expect(judgePatches(reference, patchOf(old('todayHere'), made)).score).toBe(1)
+    expect(judgePatches(reference, patchOf(old('todayHere'), made.replace('>', '>='))).score).toBeLessThan(0.8)
+    expect(
+      judgePatches(
+        reference,
+        patchOf(old('today'), old('today').replace('{', '{\n  return next(a, (day) => day > a.at)')),
+      ).score,
+    ).toBeLessThan(0.8)
+  })
+
   test('takes off for much that was not asked for', () => {
     const reference = patch()
     const much = `diff --git a/x.py b/x.py\nnew file mode 100644\n--- /dev/null\n+++ b/x.py\n@@ -0,0 +1,200 @@\n${Array.from({ length: 200 }, (_, n) => `+def extra_${n}(): return ${n}\n`).join('')}`

@@ -33,7 +33,7 @@ afterAll(() => github.close())
 /** Runs a command that must be refused: exit 2, what is wrong named, nothing on stdout, nothing new in the store. */
 async function refused(args: string[], names: (string | RegExp)[], env: Record<string, string> = {}): Promise<void> {
   const before = recordsOf()
-  const ran = await prchain(args, { dir, env: { GITHUB_API_URL: github.url, ...env } })
+  const ran = await prchain([...new Set([...args, '--json'])], { dir, env: { GITHUB_API_URL: github.url, ...env } })
   expect(ran).toMatchObject({ code: 2, stdout: '' })
   for (const name of names) expect(ran.stderr).toMatch(name)
   expect(ran.stderr).not.toMatch(/^\s+at /m)
