@@ -10,7 +10,7 @@ export default defineConfig({
     // Temporal's runtime can be made once in a process, so each file has one of its own.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 300_000,
     expandSnapshotDiff: true,
   },

@@ -80,7 +80,7 @@ async function checkTemporalCli(config: Config): Promise<Finding> {
     return {
       what: 'Temporal CLI',
       status: 'optional',
-      found: (error as Error).message.split('\n')[0]!,
+      found: 'none found',
       fix: 'prchain demo and prchain up install it when they need it',
     }
   }
@@ -116,7 +116,7 @@ async function checkDocker(config: Config): Promise<Finding> {
     return {
       what,
       status: isNeeded ? 'missing' : 'optional',
-      found: (error as Error).message,
+      found: (error as Error).message.split(';')[0]!,
       fix: 'install and start Docker, or set DOCKER_HOST; without it agents run as plain processes, which do not isolate',
     }
   }
@@ -166,8 +166,8 @@ async function checkGitHub(config: Config): Promise<Finding> {
     return {
       what,
       status: 'optional',
-      found: `${config.githubApiUrl}, ${token}: ${(error as Error).message}`,
-      fix: 'mining needs it; chains that are in the store do not',
+      found: `${config.githubApiUrl}, ${token}: ${(error as Error).message.split(';')[0]}`,
+      fix: 'check the network and GITHUB_API_URL; mining needs it, chains that are in the store do not',
     }
   }
 }
