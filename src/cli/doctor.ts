@@ -76,7 +76,7 @@ async function checkTemporalCli(config: Config): Promise<Finding> {
       allowInstall: false,
     })
     return { what: 'Temporal CLI', status: 'ok', found: `${found.version} (${found.source})`, fix: '' }
-  } catch (error) {
+  } catch {
     return {
       what: 'Temporal CLI',
       status: 'optional',
