@@ -8,8 +8,9 @@ import { PARKING_TYPES } from '../../src/domain/failure.ts'
 import { campaign, campaignPlan, mining } from '../../src/formats/campaign.ts'
 import { chain, chainImport } from '../../src/formats/chain.ts'
 import { environment } from '../../src/formats/environment.ts'
+import * as outputs from '../../src/formats/output.ts'
 import { pullRequest } from '../../src/formats/pullRequest.ts'
-import { callRecord, commandRecord, fenceRecord, lifeRecord } from '../../src/formats/record.ts'
+import * as records from '../../src/formats/record.ts'
 import * as rollouts from '../../src/formats/rollout.ts'
 import { sample } from '../../src/formats/sample.ts'
 import { serverFile } from '../../temporal/serverFile.ts'
@@ -28,10 +29,14 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.campaign-plan/1': campaignPlan,
   'prchain.queries/1': rollouts.queries,
   'prchain.stage/1': rollouts.stageState,
-  'prchain.call/1': callRecord,
-  'prchain.command/1': commandRecord,
-  'prchain.life/1': lifeRecord,
-  'prchain.fence/1': fenceRecord,
+  'prchain.call/1': records.callRecord,
+  'prchain.command/1': records.commandRecord,
+  'prchain.life/1': records.lifeRecord,
+  'prchain.fence/1': records.fenceRecord,
+  'prchain.store/1': records.storeRecord,
+  'prchain.gathered/1': records.gatheredRecord,
+  'prchain.round-end/1': records.roundEndRecord,
+  'prchain.sample-reference/1': records.sampleReferenceRecord,
   'prchain.capture/1': rollouts.capture,
   'prchain.round-tests/1': rollouts.roundTests,
   'prchain.verdict/1': rollouts.verdict,
@@ -65,7 +70,7 @@ function examplesOf(page: string): Example[] {
 const pages = readdirSync(join(ROOT, 'docs/formats'))
   .filter((name) => name !== 'README.md')
   .map((name) => `docs/formats/${name}`)
-const examples = [...pages, 'docs/temporal.md'].flatMap(examplesOf)
+const examples = [...pages, 'docs/formats/README.md', 'docs/temporal.md'].flatMap(examplesOf)
 
 /** Files of a folder, below `src` without its folders. */
 const filesOf = (folder: string) =>
@@ -94,7 +99,8 @@ describe('the pages of formats', () => {
   })
 
   test('every format with a schema has an example, and the index names it', () => {
-    const literals = [...filesOf('src/formats'), 'temporal/serverFile.ts'].flatMap((path) =>
+    const kept = filesOf('src/formats').filter((path) => !path.endsWith('output.ts'))
+    const literals = [...kept, 'temporal/serverFile.ts'].flatMap((path) =>
       [...read(path).matchAll(/z\.literal\('(prchain\.[^']+)'\)/g)].map((match) => match[1]!),
     )
     expect(literals.sort()).toEqual(Object.keys(SCHEMAS).sort())
@@ -121,6 +127,26 @@ test('every --json output has its section', () => {
   const own = [...new Set(formats)].filter((format) => !(format in SCHEMAS))
   expect(own.length).toBeGreaterThan(5)
   expect(own.filter((format) => !told.includes(`## ${format}\n`))).toEqual([])
+})
+
+test('every --json output has a schema, and each of its fields is told in its section', () => {
+  const told = read('docs/json-output.md')
+  const schemas = Object.values(outputs).filter((schema) => schema !== outputs.output)
+  for (const schema of schemas) {
+    const options = ('options' in schema ? schema.options : [schema]) as unknown as {
+      shape: Record<string, z.ZodType>
+    }[]
+    for (const { shape } of options) {
+      const format = (shape['format'] as z.ZodLiteral<string>).value
+      const section = told.split(`## ${format}\n`)[1]?.split('\n## ')[0]
+      expect(section, format).toBeDefined()
+      const fields = Object.keys(shape).filter((field) => field !== 'format')
+      expect(
+        fields.filter((field) => !section!.includes(`\`${field}`)),
+        format,
+      ).toEqual([])
+    }
+  }
 })
 
 test('every ending, of rollouts, rounds and tests, and every failure type is told', () => {
