@@ -11,7 +11,7 @@ const UNEXPECTED_ATTEMPTS = 5
 /** What every activity of a rollout is told: the rollout, and its place in the workflow for the fence. */
 export interface RolloutInput {
   rollout: string
-  /** The workflow's restart, and the activity's place in the workflow. */
+  /** The workflow's epoch, and the activity's place in the workflow. */
   order: [number, number]
 }
 

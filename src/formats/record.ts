@@ -100,7 +100,7 @@ export type StoreRecord = z.infer<typeof storeRecord>
 /** Who may write to a rollout's record: the Temporal attempt with the highest order. */
 export const fenceRecord = z.object({
   format: z.literal('prchain.fence/1'),
-  /** The workflow's restart, the activity's place in the workflow, the activity's attempt; compared in this order. */
+  /** The workflow's epoch, the activity's place in the workflow, the activity's attempt; compared in this order. */
   order: z.tuple([z.number().int(), z.number().int(), z.number().int()]),
   /** Host and process, for people. */
   holder: z.string(),

@@ -14,7 +14,7 @@ export class FencedError extends Error {
 }
 
 /**
- * Claims a rollout for one Temporal attempt. `order` is compared first to last: the workflow's restart, the
+ * Claims a rollout for one Temporal attempt. `order` is compared first to last: the workflow's epoch, the
  * activity's place in the workflow, the activity's attempt. Throws {@link FencedError} when a later one has claimed it.
  */
 export async function claimFence(options: {
