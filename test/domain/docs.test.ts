@@ -9,10 +9,13 @@ import { campaign, campaignPlan, mining } from '../../src/formats/campaign.ts'
 import { chain, chainImport } from '../../src/formats/chain.ts'
 import { environment } from '../../src/formats/environment.ts'
 import * as outputs from '../../src/formats/output.ts'
+import * as states from '../../src/formats/state.ts'
 import { pullRequest } from '../../src/formats/pullRequest.ts'
 import * as records from '../../src/formats/record.ts'
 import * as rollouts from '../../src/formats/rollout.ts'
 import { sample } from '../../src/formats/sample.ts'
+import { MOST_RESTARTS } from '../../src/workflows/messages.ts'
+import { BRIEF, HEARTBEATING, PARK_LADDER } from '../../src/workflows/retry.ts'
 import { serverFile } from '../../temporal/serverFile.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -76,6 +79,51 @@ const examples = [...pages, 'docs/formats/README.md', 'docs/temporal.md'].flatMa
 const filesOf = (folder: string) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
 
+/** All pages. */
+const textsOf = () => ['README.md', 'ARCHITECTURE.md', ...filesOf('docs').filter((path) => path.endsWith('.md'))]
+
+type Shape = Record<string, z.ZodType>
+
+/** Every form of every `--json` output: those that differ by status are a form each. */
+const OUTPUTS = Object.values(outputs)
+  .filter((schema) => schema !== outputs.output)
+  .flatMap((schema) => ('options' in schema ? [...schema.options] : [schema]) as unknown as z.ZodObject[])
+  .map((schema) => {
+    const shape = schema.shape as Shape
+    const valueOf = (field: string) => (shape[field] as z.ZodLiteral<string>).value
+    const hasForms = shape['status'] !== undefined && 'value' in shape['status']
+    return { schema, shape, format: valueOf('format'), status: hasForms ? valueOf('status') : '' }
+  })
+
+/** What stands on a page from a heading, or a text, to the next heading. */
+function sectionOf(told: string, from: string, what: string): string {
+  const section = told.split(from)[1]?.split('\n## ')[0]
+  expect(section, what).toBeDefined()
+  return section!
+}
+
+/** The fields within the fields of a shape, through lists and nulls. What has a page or a table of its own is left out. */
+function innerOf(shape: Shape): { field: string; inner: string }[] {
+  return Object.entries(shape).flatMap(([field, schema]) => {
+    let within = schema as z.ZodType & { element?: z.ZodType; unwrap?: () => z.ZodType; shape?: Shape }
+    while (within.shape === undefined && (within.element ?? within.unwrap))
+      within = (within.element ?? within.unwrap!()) as typeof within
+    const isElsewhere = ([states.chainState, states.campaignState] as z.ZodType[]).includes(within)
+    if (within.shape === undefined || isElsewhere || 'format' in within.shape) return []
+    return Object.keys(within.shape).map((inner) => ({ field, inner }))
+  })
+}
+
+/** Whether a field within a field is told: in a row of its own, or in its field's row as part of the type. */
+function isTold(section: string, { field, inner }: { field: string; inner: string }): boolean {
+  if (section.includes(`\`${field}[].${inner}\``) || section.includes(`\`${field}.${inner}\``)) return true
+  const row = section
+    .split('\n')
+    .find((line) => line.startsWith(`| \`${field}\` |`) || line.startsWith(`| \`${field}[]\` |`))
+  const type = row?.split(' | ')[1] ?? ''
+  return new RegExp(`[{ ]${inner}\\b`).test(type) || type.includes('as in `prchain.')
+}
+
 describe('the pages of formats', () => {
   test.each(examples.map((example) => [`${example.format} of ${example.page}`, example] as const))(
     '%s is an example that validates',
@@ -131,22 +179,114 @@ test('every --json output has its section', () => {
 
 test('every --json output has a schema, and each of its fields is told in its section', () => {
   const told = read('docs/json-output.md')
-  const schemas = Object.values(outputs).filter((schema) => schema !== outputs.output)
-  for (const schema of schemas) {
-    const options = ('options' in schema ? schema.options : [schema]) as unknown as {
-      shape: Record<string, z.ZodType>
-    }[]
-    for (const { shape } of options) {
-      const format = (shape['format'] as z.ZodLiteral<string>).value
-      const section = told.split(`## ${format}\n`)[1]?.split('\n## ')[0]
-      expect(section, format).toBeDefined()
-      const fields = Object.keys(shape).filter((field) => field !== 'format')
+  for (const { format, shape } of OUTPUTS) {
+    const section = sectionOf(told, `## ${format}\n`, format)
+    const fields = Object.keys(shape).filter((field) => field !== 'format')
+    expect(
+      fields.filter((field) => !section.includes(`\`${field}`)),
+      format,
+    ).toEqual([])
+    expect(innerOf(shape).filter((inner) => !isTold(section, inner))).toEqual([])
+  }
+})
+
+test.each([
+  ['A chain state (', states.chainState],
+  ['A campaign state (', states.campaignState],
+] as const)('%s…: each of its fields is told, and those within them', (heading, { shape }) => {
+  const section = sectionOf(read('docs/json-output.md'), heading, heading)
+  expect(Object.keys(shape).filter((field) => !section.includes(`\`${field}`))).toEqual([])
+  expect(innerOf(shape).filter((inner) => !isTold(section, inner))).toEqual([])
+})
+
+test('every --json output, in each of its forms, has an example, which validates and has no unknown field', () => {
+  const given = examplesOf('docs/json-output.md')
+  const forms = OUTPUTS.map(({ format, status }) => `${format} ${status}`)
+  const shown = given.map(({ format, value }) => {
+    const form = OUTPUTS.find((one) => one.format === format && (one.status === '' || one.status === value['status']))
+    expect(form, `${format}, ${String(value['status'])}: no output has this form`).toBeDefined()
+    const parsed = form!.schema.safeParse(value)
+    expect(parsed.error?.issues ?? [], format).toEqual([])
+    expect(parsed.data, format).toMatchObject(value)
+    return `${format} ${form!.status}`
+  })
+  expect([...new Set(shown)].sort()).toEqual(forms.toSorted())
+})
+
+test('bounds and waits are told as the code has them', () => {
+  const bound = (path: string, name: string) => Number(new RegExp(`const ${name} = (\\d+)`).exec(read(path))?.[1])
+  const json = read('docs/json-output.md')
+  expect(json).toContain(`at most the first ${bound('src/activities/mine.ts', 'CHAINS_SHOWN')}`)
+  const ledger = 'src/workflows/campaignLedger.ts'
+  const longest = bound(ledger, 'LONGEST_LINE')
+  expect(json).toContain(`at most ${bound(ledger, 'SHOWN')}; reasons are cut at ${longest} characters`)
+  expect(json).toContain(`at most the latest ${bound(ledger, 'NEWS_KEPT')}, of at most ${longest} characters`)
+  const endings = read('docs/endings.md')
+  const wait = (text: string) => text.replace(/[a-z]/, ' $&').replace(/m$/, 'min')
+  const [last, ...ladder] = PARK_LADDER.map(wait).toReversed()
+  expect(endings).toContain(`waits ${ladder.toReversed().join(', ')}, then ${last} each time`)
+  expect(endings).toContain(`those of a campaign and of the schedule ${wait(String(BRIEF.startToCloseTimeout))};`)
+  expect(endings).toContain(`those of a rollout or a mining ${wait(String(HEARTBEATING.startToCloseTimeout))}:`)
+  expect(endings).toContain(`heartbeat for ${wait(String(HEARTBEATING.heartbeatTimeout))} `)
+  expect(MOST_RESTARTS).toBe(3)
+  expect(endings).toContain('the schedule starts it again, at most three times')
+  const lookUps = /const LOOK_UP_EVERY = '(\w+)'/.exec(read('src/workflows/campaign.ts'))?.[1]
+  expect(endings).toContain(`looks every ${wait(String(lookUps))} how the chain stands`)
+  const stuckMs = Number(/const STUCK_MS = ([\d_]+)/.exec(read('src/cli/follow.ts'))?.[1]?.replace('_', ''))
+  expect(endings).toContain(`parked for ${stuckMs / 1_000} s`)
+})
+
+describe('ARCHITECTURE.md', () => {
+  const rows = [...read('ARCHITECTURE.md').matchAll(/^\| (\d+) \| .* \| (.*) \|$/gm)].map(
+    (row) => [Number(row[1]), row[2]!] as const,
+  )
+
+  test('has a row for each of the ten invariants', () => {
+    expect(rows.map(([number]) => number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+
+  test.each(rows)('names for invariant %i tests that are there, by file and title', (_, cell) => {
+    const files = [...cell.matchAll(/`(test\/[^`]+)` \(([^)]*)\)/g)]
+    expect(files).not.toEqual([])
+    expect(cell.replaceAll(/`test\/[^`]+` \([^)]*\)/g, '').replaceAll(', ', '')).toBe('')
+    for (const [, path, names] of files) {
+      const source = read(path!)
+      const titles = [...names!.matchAll(/"([^"]+)"/g)].map((title) => title[1]!)
+      expect(titles).not.toEqual([])
+      const isThere = (title: string) => ["'", '`'].some((quote) => source.includes(`(${quote}${title}`))
       expect(
-        fields.filter((field) => !section!.includes(`\`${field}`)),
-        format,
+        titles.filter((title) => !isThere(title) && !source.includes(`)('${title}`)),
+        path,
       ).toEqual([])
     }
-  }
+  })
+})
+
+test('every command and flag of the pages is one', () => {
+  const client = read('src/client.ts')
+  const verbs = [...client.matchAll(/\bverb\(\s*'(\w+)/g)].map((verb) => verb[1]!)
+  expect(verbs.length).toBeGreaterThan(10)
+  const flags = new Set([
+    ...settingNames.filter((name) => !isSecret(name) && client.includes(`'${name}'`)).map(flagOf),
+    ...[...client.matchAll(/\.option\('(--[\w-]+)/g)].map((option) => option[1]!),
+    '--help',
+  ])
+  const unknown = textsOf().flatMap((page) => {
+    const text = read(page)
+    const spans = [...text.matchAll(/`([^`\n]+)`/g)].map((span) => span[1]!)
+    const commands = [...spans, ...text.split('\n').filter((line) => line.startsWith('    '))]
+      .map((line) => line.replace(/ #.*$/, ''))
+      .filter((line) => /^\s*(npx )?prchain [a-z]/.test(line) || /^--[a-z]/.test(line))
+    return commands.flatMap((command) => {
+      const verb = /prchain ([a-z]+)/.exec(command)?.[1]
+      const wrong = [...command.matchAll(/(?<=^|[\s[])--[a-z][\w-]*/g)]
+        .map((flag) => flag[0])
+        .filter((flag) => !flags.has(flag))
+      if (verb !== undefined && !verbs.includes(verb)) wrong.push(verb)
+      return wrong.map((what) => `${page}: ${what}`)
+    })
+  })
+  expect(unknown).toEqual([])
 })
 
 test('every ending, of rollouts, rounds and tests, and every failure type is told', () => {
@@ -199,8 +339,7 @@ describe('docs/settings.md', () => {
 })
 
 test('links between pages lead to files that are there', () => {
-  const texts = ['README.md', 'ARCHITECTURE.md', ...filesOf('docs').filter((path) => path.endsWith('.md'))]
-  const broken = texts.flatMap((page) =>
+  const broken = textsOf().flatMap((page) =>
     [
       ...read(page)
         .replaceAll(/^ {4}.*$/gm, '')
