@@ -10,10 +10,14 @@ export const environment = z
     image: z.string().min(1).optional(),
     /** The text of a Dockerfile, built with `buildNetwork`. Either this or `image`. */
     dockerfile: z.string().min(1).optional(),
+    /** What the Dockerfile can copy from: nothing, or the files of the stage's base. */
+    context: z.enum(['none', 'repository']).default('none'),
     /** Docker's network mode while the image is built; the sandbox itself never has a network. */
     buildNetwork: z.enum(['default', 'host', 'none']).default('default'),
     /** Commands run once in each sandbox after the repository is laid, before the agent starts. Untracked files that they make are no part of any patch. */
     setup: z.array(z.string().min(1)).default([]),
+    /** Folders of the image that agents may write to beside the repository, their home and /tmp: copied for each sandbox. */
+    writable: z.array(z.string().startsWith('/')).default([]),
     /** Variables for setup, tests and the agent's commands. Never put a secret here. */
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
     test: z.strictObject({
@@ -38,6 +42,13 @@ export type Environment = z.infer<typeof environment>
 export const testResult = z.object({
   id: z.string(),
   status: z.enum(['passed', 'failed', 'error', 'skipped']),
+  /**
+   * Why it failed, where the report says: `missing-name` for a name that the code does not have, such as a failed import;
+   * `assertion` for a check that did not hold; `other`. Absent for a test that passed or was skipped.
+   */
+  reason: z.enum(['missing-name', 'assertion', 'other']).optional(),
+  /** The missing names, for `missing-name`. */
+  missing: z.array(z.string()).optional(),
 })
 /** One test's outcome. */
 export type TestResult = z.infer<typeof testResult>

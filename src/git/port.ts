@@ -12,12 +12,38 @@ export interface Commit {
 }
 
 /** A three-way merge's outcome. In a conflict's tree the conflicting text files hold both sides between markers. */
-export type MergeOutcome = { kind: 'clean'; tree: string } | { kind: 'conflict'; tree: string; paths: string[] }
+export type MergeOutcome = { kind: 'clean'; tree: string } | { kind: 'conflict'; tree: string; conflicts: Conflict[] }
+
+/** One version of a conflicting path. */
+export interface ConflictSide {
+  mode: string
+  object: string
+}
+
+/** A path on which a merge could not decide, with its versions; null where a side does not have it. */
+export interface Conflict {
+  path: string
+  /** `content`: both changed the same lines. `binary`: both changed bytes. `deleted-upstream` and `deleted-by-agent`: the other side changed it. `added-twice`. `other`: names or kinds of files collide. */
+  kind: 'content' | 'binary' | 'deleted-upstream' | 'deleted-by-agent' | 'added-twice' | 'other'
+  base: ConflictSide | null
+  /** What upstream has. */
+  ours: ConflictSide | null
+  /** What the agent has. */
+  theirs: ConflictSide | null
+}
+
+/** A submodule of a tree. */
+export interface Submodule {
+  path: string
+  /** As `.gitmodules` has it, without credentials; null when that does not name it. */
+  url: string | null
+  sha: string
+}
 
 /** What was left out of a captured tree, and why. */
 export interface LeftOut {
   path: string
-  reason: 'ignored' | 'git-directory' | 'special-file' | 'too-large' | 'setup'
+  reason: 'ignored' | 'git-directory' | 'special-file' | 'too-large' | 'setup' | 'junk' | 'scaffold'
 }
 
 /** A git object store for one repository: its mirror, read-only, and a scratch store above it for trees of ours. */
@@ -46,6 +72,11 @@ export interface GitRepository {
   missingObjects(tree: string): Promise<string[]>
   /** Puts `theirs` in the place of `base` in `ours`: a merge with `base` as the common ancestor. Each is a tree or commit. */
   mergeTrees(trees: { base: string; ours: string; theirs: string }): Promise<MergeOutcome>
+  /**
+   * A conflict's tree with every conflict decided for one side: the lines of a text file's conflicting hunks, the whole
+   * file otherwise. Returns a tree without markers.
+   */
+  resolveConflicts(merged: { tree: string; conflicts: Conflict[] }, side: 'ours' | 'theirs'): Promise<string>
   /** `tree` with the given paths as they are in `source`: replaced, added, or deleted where `source` lacks them. Returns a tree. */
   withPathsFrom(tree: string, source: string, paths: string[]): Promise<string>
   /** The tree that a patch makes of a tree. Throws {@link GitError} when it does not apply. */
@@ -61,9 +92,17 @@ export interface GitRepository {
   ): Promise<{ tree: string; leftOut: LeftOut[] }>
   /**
    * A tar of a work tree and its `.git`, for a sandbox: a repository with one root commit of that tree and nothing
-   * else, neutral author and date, no reflog, remote, tag or alternate.
+   * else, neutral author and date, no reflog, remote, tag or alternate. `workTree` is what lies in the work tree when
+   * that is not the commit's own tree. `submodules` lays the files of other repositories' trees in submodules' folders.
    */
-  exportRepository(tree: string): Promise<Readable>
+  exportRepository(
+    tree: string,
+    options?: { workTree?: string; submodules?: { path: string; repository: GitRepository; tree: string }[] },
+  ): Promise<Readable>
+  /** A tar of a tree's files alone, without `.git`, in the same form. */
+  exportFiles(tree: string): Promise<Readable>
+  /** The submodules of a tree or commit. */
+  submodules(tree: string): Promise<Submodule[]>
   /** Whether the object is in the mirror or the scratch store. */
   has(object: string): Promise<boolean>
 }

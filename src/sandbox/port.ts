@@ -5,9 +5,23 @@ import type { Environment } from '../formats/environment.ts'
 export interface SandboxSpec {
   /** Unique on the host and stable: letters, digits, `.`, `_` and `-`. */
   name: string
-  /** Written on the container as `prchain.<key>` labels: rollout, stage, purpose. */
+  /**
+   * Written on the sandbox as `prchain.<key>` labels: owner, rollout, stage, purpose, and lease, the ISO time before which
+   * no reaper takes it for an orphan.
+   */
   labels: Record<string, string>
   environment: Environment | null
+  /**
+   * The files that the environment's Dockerfile copies from, for one with `context: 'repository'`: a tar without
+   * `.git`. `id` differs when the files do: the image is built once for a Dockerfile, a network and an id.
+   */
+  buildContext?: BuildContext
+}
+
+/** The build context of an environment's image. */
+export interface BuildContext {
+  id: string
+  open: () => Promise<Readable>
 }
 
 /** A command for a sandbox. */
@@ -30,9 +44,14 @@ export interface CommandOutcome {
   output: Buffer
   /** How much output there was. */
   sizeBytes: number
+  /** The names of processes that outlived the command and were ended with it, at most 20. */
+  leftRunning: string[]
   startedAt: string
   finishedAt: string
 }
+
+/** The largest file that a command may write, its output included: a command that writes more is ended by a signal. */
+export const FILE_LIMIT_BYTES = 268_435_456
 
 /** How much of a command's output is brought out of the sandbox: half from its head and half from its tail. */
 export const OUTPUT_LIMIT_BYTES = 1_048_576
@@ -44,10 +63,15 @@ export interface Sandbox {
   readonly life: string
   /**
    * Runs a command once for a key in the sandbox's life, detached from the caller: called again, by any process,
-   * it attaches to the running command or returns the finished one's outcome. Aborting the signal stops the
+   * it attaches to the running command or returns the finished one's outcome. One command runs at a time. What it
+   * leaves running when it ends is ended with it: nothing but files outlives a command. Aborting the signal stops the
    * waiting, not the command. Throws {@link SandboxError} `lost` when the sandbox is gone, `unreachable` when the engine is.
    */
   exec(key: string, command: Command, signal: AbortSignal): Promise<CommandOutcome>
+  /** The whole output of a finished command. Throws {@link SandboxError} `lost` when it was forgotten or never was. */
+  readOutput(key: string): Promise<Readable>
+  /** Gives the room of a finished command's output back. Its outcome stays, without the output. Idempotent. */
+  forgetOutput(key: string): Promise<void>
   /** Lays a tar of files below the repository's folder, owned by the agent's user. Empties the folder first. */
   putRepository(tar: Readable): Promise<void>
   /** A tar of the repository's folder without any `.git`, made by a process that the agent could not have configured. */
@@ -58,7 +82,7 @@ export interface Sandbox {
 
 /** Makes and removes sandboxes of one kind on this host. */
 export interface SandboxProvider {
-  readonly kind: 'docker' | 'process'
+  readonly kind: 'docker' | 'bubblewrap' | 'process'
   /** False when an agent's commands could reach the host or a network. */
   readonly isIsolating: boolean
   /** Where the repository stands inside: what the agent is told. */
@@ -69,8 +93,26 @@ export interface SandboxProvider {
   find(name: string): Promise<Sandbox | null>
   /** Removes a sandbox and all that runs in it. Idempotent. */
   remove(name: string): Promise<void>
-  /** The names of all sandboxes that carry these labels, in any state. */
-  list(labels: Record<string, string>): Promise<string[]>
+  /** All sandboxes that carry these labels, in any state: created, running, stopped, half made. In order of their names. */
+  list(labels: Record<string, string>): Promise<ListedSandbox[]>
+  /** What this place is and what it holds an agent to. Throws {@link SandboxError} `unreachable` when nothing answers. */
+  describe(): Promise<SandboxPlace>
+}
+
+/** A sandbox as it is listed. */
+export interface ListedSandbox {
+  name: string
+  labels: Record<string, string>
+}
+
+/** Where sandboxes are made. */
+export interface SandboxPlace {
+  /** Host and engine, lower-case letters, digits and `-`: two providers with the same one find each other's sandboxes. */
+  id: string
+  /** The engine and its version, for people. */
+  version: string
+  /** What agents are held to and how, for people: disk, memory, network. */
+  limits: { what: string; how: string }[]
 }
 
 /** A sandbox that cannot be used. */
