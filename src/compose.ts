@@ -23,6 +23,7 @@ import type { ChatModel } from './model/port.ts'
 import { loadPrompts } from './prompts/prompts.ts'
 import { createComplete } from './record/complete.ts'
 import { createExec } from './record/exec.ts'
+import { createBubblewrapProvider } from './sandbox/bubblewrap.ts'
 import { createDockerProvider } from './sandbox/docker.ts'
 import type { SandboxProvider } from './sandbox/port.ts'
 import { createProcessProvider } from './sandbox/process.ts'
@@ -32,7 +33,10 @@ import { createFileStore } from './store/files.ts'
 import type { Store } from './store/port.ts'
 
 const LONGEST_RETRY_WAIT_MS = 60_000
-const FILE_LIMIT_BYTES = 10 * 1024 * 1024
+const MEBIBYTE = 1024 * 1024
+const FILE_LIMIT_BYTES = 10 * MEBIBYTE
+/** Where the build step of an environment finds the operator's certificates, below its context's `.prchain/`. */
+const CERTIFICATES_IN_BUILD = 'ca.pem'
 
 /** Whether the settings name a real model endpoint; without one the scripted model plays. */
 export function hasRealModel(config: Config): boolean {
@@ -63,18 +67,33 @@ export function composeGitHub(config: Config): GitHub {
 }
 
 /** A sandbox provider by kind. */
-export function composeSandboxes(config: Config): (kind: 'docker' | 'process') => SandboxProvider {
-  const made: Partial<Record<'docker' | 'process', SandboxProvider>> = {}
-  return (kind) =>
-    (made[kind] ??=
-      kind === 'docker'
-        ? createDockerProvider({
-            socketPath: config.dockerHost ?? undefined,
-            memoryBytes: config.sandboxMemoryMb * 1024 * 1024,
-            cpus: config.sandboxCpus,
-            pids: config.sandboxPids,
-          })
-        : createProcessProvider({ dir: join(storeDir(config), 'sandboxes'), path: readHost().path }))
+export function composeSandboxes(config: Config): (kind: SandboxProvider['kind']) => SandboxProvider {
+  const made: Partial<Record<SandboxProvider['kind'], SandboxProvider>> = {}
+  const host = readHost()
+  const limits = {
+    memoryBytes: config.sandboxMemoryMb * MEBIBYTE,
+    diskBytes: config.sandboxDiskMb * MEBIBYTE,
+    cpus: config.sandboxCpus,
+    pids: config.sandboxPids,
+  }
+  const make = {
+    docker: () =>
+      createDockerProvider({
+        ...limits,
+        socketPath: config.dockerHost ?? undefined,
+        defaultImage: config.environmentBase,
+        startsAtOnce: config.sandboxStarts,
+        buildArguments: host.build,
+        buildFiles:
+          config.environmentCertificates === null
+            ? []
+            : [{ path: CERTIFICATES_IN_BUILD, bytes: readFileSync(config.environmentCertificates) }],
+      }),
+    bubblewrap: () =>
+      createBubblewrapProvider({ ...limits, dir: join(storeDir(config), 'bubblewrap'), path: host.path }),
+    process: () => createProcessProvider({ dir: join(storeDir(config), 'sandboxes'), path: host.path }),
+  }
+  return (kind) => (made[kind] ??= make[kind]())
 }
 
 /** The chat model: a real endpoint where the settings name one, else the scripted model at `scriptedUrl`. */
@@ -119,7 +138,14 @@ export async function composePorts(options: {
     writeSamplesFile: (campaign, lines) => writeLines(join(storeDir(config), 'samples'), `${campaign}.jsonl`, lines),
     holder: `${hostname()}/${process.pid}`,
     isDraining,
-    limits: { sliceSteps: config.sliceSteps, sliceMs: config.sliceMs, fileBytes: FILE_LIMIT_BYTES },
+    environmentBuild: composeEnvironmentBuild(config),
+    limits: {
+      sliceSteps: config.sliceSteps,
+      sliceMs: config.sliceMs,
+      checkpointMs: config.checkpointMs,
+      rerunMs: config.rerunMs,
+      fileBytes: FILE_LIMIT_BYTES,
+    },
   }
 }
 

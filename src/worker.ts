@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Client, Connection } from '@temporalio/client'
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
 import { createActivities } from './activities/activities.ts'
 import { composePorts } from './compose.ts'
 import { readConfig, type Config } from './config.ts'
 import { createRedact } from './domain/redaction.ts'
-import { TASK_QUEUE } from './domain/identifiers.ts'
+import { hostTaskQueue, TASK_QUEUE } from './domain/identifiers.ts'
+import { createHostKeeper } from './hostKeeper.ts'
 
 const CONNECT_TRIES = 60
 
@@ -29,32 +31,55 @@ export async function runWorker(options: {
   let isDraining = false
   const ports = await composePorts({ config, scriptedUrl, isDraining: () => isDraining })
   const connection = await connect(address)
-  const worker = await Worker.create({
+  const common = {
     connection,
     namespace: config.temporalNamespace,
-    taskQueue: TASK_QUEUE,
-    workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
     activities: createActivities(ports),
     maxConcurrentActivityTaskExecutions: config.workerActivities,
-    // A killed worker's workflows are taken over after two seconds instead of ten.
-    stickyQueueScheduleToStartTimeout: '2s',
     maxHeartbeatThrottleInterval: '2s',
     shutdownGraceTime: '10s',
     identity: ports.holder,
+  } as const
+  const workers = [
+    await Worker.create({
+      ...common,
+      taskQueue: TASK_QUEUE,
+      workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
+      // A killed worker's workflows are taken over after two seconds instead of ten.
+      stickyQueueScheduleToStartTimeout: '2s',
+    }),
+  ]
+  const keeper = await createHostKeeper({
+    ports,
+    client: new Client({ connection: await Connection.connect({ address }), namespace: config.temporalNamespace }),
+    onPlace: async (place) => run(await Worker.create({ ...common, taskQueue: hostTaskQueue(place) })),
+    onLine: (line) => process.stderr.write(`${redact(JSON.stringify({ at: new Date().toISOString(), message: line }))}\n`),
   })
 
+  const running: Promise<void>[] = []
   const stop = () => {
     if (isDraining) return
     isDraining = true
-    if (worker.getState() === 'RUNNING') worker.shutdown()
+    keeper.stop()
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
   // The process that started this one is gone: nobody is left to stop it.
   process.on('disconnect', stop)
+  run(workers[0]!)
+  await keeper.look()
   process.send?.({ kind: 'ready' })
-  await worker.run()
+  // Workers of further places may come while the first one runs.
+  for (let ended = 0; ended < running.length; ended++) await running[ended]
+  await keeper.close()
   await connection.close()
+
+  function run(worker: Worker): void {
+    if (!workers.includes(worker)) workers.push(worker)
+    running.push(worker.run())
+    if (isDraining && worker.getState() === 'RUNNING') worker.shutdown()
+  }
 }
 
 /** A server that is just starting is waited for. */

@@ -8,6 +8,7 @@ import { gatherPullRequests, linkChains } from './mine.ts'
 import { planRollout } from './planRollout.ts'
 import type { Ports } from './ports.ts'
 import { prepareStage } from './prepareStage.ts'
+import { checkRebase } from './rebase.ts'
 import { restartFailedChains } from './restartFailedChains.ts'
 import { runSlice } from './runSlice.ts'
 
@@ -23,6 +24,7 @@ export function createActivities(ports: Ports) {
     prepareStage: fenced(prepareStage),
     runSlice: fenced(runSlice),
     captureRound: fenced(captureRound),
+    checkRebase: fenced(checkRebase),
     testRound: fenced(testRound),
     judgeRound: fenced(judgeRound),
     endStage: fenced(endStage),

@@ -1,4 +1,4 @@
-import { judgeCallKey, recordKey } from '../domain/identifiers.ts'
+import { judgeCallKey, recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
 import { z } from 'zod'
 import { findLeaks, maskLeaks } from '../domain/leak.ts'
 import { readJson } from '../domain/query.ts'
@@ -9,7 +9,8 @@ import type { Capture, RoundEnding, RoundTests, Verdict } from '../formats/rollo
 import type { Fence } from '../record/fence.ts'
 import { InvalidInputError, ReplyUnreadableError, type RolloutInput, type Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
-import { openRollout, type RolloutContext } from './rolloutContext.ts'
+import { openRollout, requireModel, type RolloutContext } from './rolloutContext.ts'
+import { groundOf } from './ground.ts'
 import { openStageSandbox } from './stageSandbox.ts'
 import { runStageTests } from './stageTests.ts'
 import { stageSecret } from './planRollout.ts'
@@ -25,7 +26,7 @@ export interface RoundInput extends RolloutInput {
 /** Takes the agent's whole tree and its patch against S_init out of the sandbox. Once for a round. */
 export async function captureRound(
   ports: Ports,
-  input: RoundInput & { ending: RoundEnding },
+  input: Omit<RoundInput, 'round'> & { round: RoundId; ending: RoundEnding },
   scope: Scope & { fence: Fence },
 ): Promise<{ files: number; patchBytes: number }> {
   const { stage, round, ending } = input
@@ -37,9 +38,9 @@ export async function captureRound(
 
   async function take(): Promise<Capture> {
     const { repository } = context
-    const state = await context.state(stage)
-    const { sandbox, life } = await openStageSandbox({ ports, context, state, fence: scope.fence, scope })
-    const { initialTree } = state
+    const ground = await groundOf(ports, context, stage, splitRound(round).phase)
+    const { sandbox, life } = await openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
+    const initialTree = ground.tree
     const taken = await repository.captureTree(await sandbox.readRepository(), {
       initialTree,
       limitBytes: ports.limits.fileBytes,
@@ -85,7 +86,7 @@ export async function testRound(
   const { stage, round } = input
   const context = await openRollout(ports, input.rollout)
   const { before } = await context.state(stage)
-  if (!before || !context.environment) return null
+  if (!before) return null
   const key = recordKey.round(context.id, stage, round, 'tests')
   let tests = await ports.store.getRecord<RoundTests>(key)
   if (!tests) {
@@ -93,14 +94,13 @@ export async function testRound(
     const report = await runStageTests({
       ports,
       context,
-      environment: context.environment,
       stage,
       tree,
       purpose: `after-${round}`,
       scope,
     })
     const passed = passedTests(report)
-    const brokenBefore = new Set(before.brokenByCarryOver)
+    const brokenBefore = new Set([...before.brokenByCarryOver, ...before.undisclosed.map(({ id }) => id)])
     await scope.fence.check()
     const made: RoundTests = {
       format: 'prchain.round-tests/1',
@@ -141,7 +141,9 @@ export async function judgeRound(
     if (rule === null)
       throw new InvalidInputError(`stage ${stage} of rollout ${context.id} has no valid environment to accept by tests`)
     const { patch } = await captureOf(ports, context, stage, round)
-    const hasPassedTests = tests ? tests.stillFailing.length === 0 && tests.broken.length === 0 : null
+    const hasPassedTests = tests
+      ? tests.report.status === 'completed' && tests.stillFailing.length === 0 && tests.broken.length === 0
+      : null
     const judged = rule === 'tests' ? null : await askJudge(patch)
     const accepted = isAccepted({ rule, threshold: settings.threshold, score: judged?.score ?? null, hasPassedTests })
     const comment = judged?.comment ?? ''
@@ -164,6 +166,7 @@ export async function judgeRound(
   }
 
   async function askJudge(patch: BlobRef): Promise<{ score: number; comment: string; key: string; rawReply: BlobRef }> {
+    requireModel(ports, context)
     const { settings } = context
     const text = async (ref: BlobRef) => (await ports.store.getBlob(ref)).toString('utf8').trimEnd()
     const prompt = ports.prompts.fill('judge', {
@@ -216,13 +219,18 @@ export async function judgeRound(
 const judgeReply = z.object({ score: z.number().min(0).max(1), comment: z.string() })
 
 /** The capture of a round, with its tree in the scratch store again if that was lost. */
-export async function captureOf(ports: Ports, context: RolloutContext, stage: number, round: number): Promise<Capture> {
+export async function captureOf(
+  ports: Ports,
+  context: RolloutContext,
+  stage: number,
+  round: RoundId,
+): Promise<Capture> {
   const captured = await ports.store.getRecord<Capture>(recordKey.round(context.id, stage, round, 'capture'))
   if (!captured)
     throw new InvalidInputError(`rollout ${context.id}, stage ${stage}, round ${round} was not captured yet`)
   if (!(await context.repository.has(captured.tree))) {
-    const { initialTree } = await context.state(stage)
-    await context.repository.applyPatch(initialTree, await ports.store.getBlob(captured.patch))
+    const ground = await groundOf(ports, context, stage, splitRound(round).phase)
+    await context.repository.applyPatch(ground.tree, await ports.store.getBlob(captured.patch))
   }
   return captured
 }

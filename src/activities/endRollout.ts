@@ -1,9 +1,9 @@
 import { AGENT_TOOLS } from '../agent/tools.ts'
-import { recordKey } from '../domain/identifiers.ts'
+import { rebaseRound, recordKey, type RoundId } from '../domain/identifiers.ts'
 import { toSampleMessages } from '../domain/sample.ts'
 import type { Tool, Usage } from '../formats/chat.ts'
 import type { CallRecord, LifeRecord, SampleReferenceRecord } from '../formats/record.ts'
-import type { Ending, Rollout, StageResult, Verdict } from '../formats/rollout.ts'
+import type { Ending, RebaseCheck, Rollout, StageResult, StageState, Verdict } from '../formats/rollout.ts'
 import type { Sample } from '../formats/sample.ts'
 import type { Fence } from '../record/fence.ts'
 import { captureOf } from './closeRound.ts'
@@ -11,6 +11,7 @@ import type { RolloutInput, Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
 import { openRollout, type RolloutContext } from './rolloutContext.ts'
 import { playRollout } from './runSlice.ts'
+import { sandboxNameOf } from './stageSandbox.ts'
 
 /** Writes how a stage ended and removes its sandbox. Idempotent. */
 export async function endStage(
@@ -34,7 +35,7 @@ export async function endStage(
     patch,
   }
   await ports.store.putRecord(recordKey.stageResult(context.id, stage), result)
-  await context.provider.remove(context.sandboxName(String(stage)))
+  await context.provider.remove(sandboxNameOf(context, { stage, phase: 'work' }))
 }
 
 /** What the workflow and the campaign need of a rollout's end. */
@@ -56,7 +57,7 @@ export async function endRollout(
   scope: Scope & { fence: Fence },
 ): Promise<Ended> {
   const context = await openRollout(ports, input.rollout)
-  for (const name of await context.provider.list({ owner: ports.instance, rollout: context.id }))
+  for (const { name } of await context.provider.list({ owner: ports.instance, rollout: context.id }))
     await context.provider.remove(name)
 
   const stages: StageResult[] = []
@@ -124,7 +125,12 @@ async function assembleSample(options: {
     startedMs: Number.POSITIVE_INFINITY,
   })
   if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
-  const isTrained = ({ stage, round }: { stage: number; round: number }) => round === accepted[stage]!.rounds - 1
+  const states = new Map<number, StageState>()
+  for (const { stage } of accepted) states.set(stage, await context.state(stage))
+  const rebases = new Map<number, number>()
+  for (const { stage } of accepted) rebases.set(stage, await countRebases(ports, context, stage))
+  const isTrained = ({ stage, round }: { stage: number; round: RoundId }) =>
+    round === accepted[stage]!.rounds - 1 || round === rebaseRound(rebases.get(stage)! - 1)
   const messages = toSampleMessages(played.conversation, isTrained)
 
   const stages: Sample['stages'] = []
@@ -132,13 +138,14 @@ async function assembleSample(options: {
     const { baseSha, resultSha, number } = context.stage(result.stage)
     const own = messages.flatMap((message, index) => (message.stage === result.stage ? [index] : []))
     const assistants = messages.filter((message) => message.stage === result.stage && message.role === 'assistant')
+    const { carryOver, initialTree } = states.get(result.stage)!
     const lives = await livesOf(ports, context, result.stage)
     const verdict = await verdictOf(ports, context, result.stage, result.rounds - 1)
     stages.push({
       number,
       baseSha,
       resultSha,
-      initialTree: (await context.state(result.stage)).initialTree,
+      initialTree,
       isAccepted: true,
       rounds: result.rounds,
       score: result.score,
@@ -151,8 +158,15 @@ async function assembleSample(options: {
         0,
       ),
       usage: played.usageByStage[result.stage] ?? noUsage(),
-      rebuilds: lives.length - 1,
-      diverged: lives.flatMap((life) => life.diverged),
+      rebuilds: lives.filter((life) => life.n > 1).length,
+      diverged: lives.flatMap((life) => [...life.diverged, ...life.differing]),
+      carryOver: {
+        policy: carryOver.policy,
+        conflicts: carryOver.conflicts.length,
+        decidedBy: carryOver.decidedBy,
+        rebaseRounds: rebases.get(result.stage)!,
+        survivingShare: carryOver.survivingShare,
+      },
     })
   }
   return {
@@ -172,8 +186,19 @@ async function assembleSample(options: {
 }
 
 async function livesOf(ports: Ports, context: RolloutContext, stage: number): Promise<LifeRecord[]> {
-  const keys = await ports.store.listRecords(recordKey.lives(context.id, stage))
+  const keys = [
+    ...(await ports.store.listRecords(recordKey.lives(context.id, stage, 'rebase'))),
+    ...(await ports.store.listRecords(recordKey.lives(context.id, stage, 'work'))),
+  ]
   return Promise.all(keys.map(async (key) => (await ports.store.getRecord<LifeRecord>(key))!))
+}
+
+/** How many tries the rebase round of a stage took; 0 where there was none. */
+async function countRebases(ports: Ports, context: RolloutContext, stage: number): Promise<number> {
+  for (let n = 0; ; n++) {
+    const key = recordKey.round(context.id, stage, rebaseRound(n), 'rebase-check')
+    if (!(await ports.store.getRecord<RebaseCheck>(key))) return n
+  }
 }
 
 async function verdictOf(ports: Ports, context: RolloutContext, stage: number, round: number): Promise<Verdict> {

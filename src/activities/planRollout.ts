@@ -10,7 +10,7 @@ import type { Queries, StageInterface } from '../formats/rollout.ts'
 import type { Fence } from '../record/fence.ts'
 import { InvalidInputError, ReplyUnreadableError, type RolloutInput, type Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
-import { openRollout, type RolloutContext } from './rolloutContext.ts'
+import { openRollout, requireModel, type RolloutContext } from './rolloutContext.ts'
 
 const TRIES_FOR_FORM = 3
 const REWRITES_FOR_LEAKS = 2
@@ -39,14 +39,8 @@ interface Writing {
 export async function planRollout(ports: Ports, input: RolloutInput, scope: Scope & { fence: Fence }): Promise<Plan> {
   const context = await openRollout(ports, input.rollout)
   const { store } = ports
-  if (context.settings.isScripted !== ports.model.isScripted) {
-    const [asked, here] = context.settings.isScripted
-      ? ['the scripted model', 'a real one']
-      : ['a real model', 'the scripted one']
-    throw new InvalidInputError(
-      `rollout ${context.id} was asked for with ${asked}, and this worker has ${here}: start the worker with the same settings`,
-    )
-  }
+  requireModel(ports, context)
+  await requireWholeMirror(context)
   if (!(await store.getRecord<Queries>(recordKey.queries(context.id)))) {
     const queries = await writeQueries({ ports, context, fence: scope.fence, signal: scope.signal }, scope.report)
     await scope.fence.check()
@@ -67,6 +61,19 @@ export async function planRollout(ports: Ports, input: RolloutInput, scope: Scop
     scaffold: context.settings.scaffold,
     isScripted: ports.model.isScripted,
     accepted,
+  }
+}
+
+/** An incomplete mirror is noticed before anything is paid for: a partial clone, or one that lacks large files. */
+async function requireWholeMirror({ repository, chain }: RolloutContext): Promise<void> {
+  for (const { number, baseSha, resultSha } of chain.stages) {
+    for (const sha of [baseSha, resultSha]) {
+      const missing = await repository.missingObjects(sha)
+      if (missing.length === 0) continue
+      throw new InvalidInputError(
+        `the mirror of ${chain.repository} is incomplete: commit ${sha} of pull request ${number} lacks ${missing.length} object(s), such as ${missing[0]}; fetch it whole, without a filter`,
+      )
+    }
   }
 }
 

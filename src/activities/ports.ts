@@ -7,6 +7,7 @@ import type { Prompts } from '../prompts/prompts.ts'
 import type { Complete } from '../record/complete.ts'
 import type { Exec } from '../record/exec.ts'
 import type { SandboxProvider } from '../sandbox/port.ts'
+import type { EnvironmentBuild } from './stageEnvironment.ts'
 import type { Store } from '../store/port.ts'
 
 /** All that activities reach of the world. Built in compose.ts alone. */
@@ -18,7 +19,9 @@ export interface Ports {
   git: GitHost
   github: GitHub
   resolveStage: ResolveStage
-  sandboxes: (kind: 'docker' | 'process') => SandboxProvider
+  sandboxes: (kind: SandboxProvider['kind']) => SandboxProvider
+  /** How images of environments are built: base image, network, certificates. */
+  environmentBuild: EnvironmentBuild
   prompts: Prompts
   redact: Redact
   complete: Complete
@@ -33,6 +36,10 @@ export interface Ports {
     /** A slice ends after so many live steps or so much time, whichever is first. */
     sliceSteps: number
     sliceMs: number
+    /** A checkpoint is taken after commands ran for so long since the last. */
+    checkpointMs: number
+    /** A lost sandbox's commands are run again when they ran no longer than this; else its last checkpoint is laid. */
+    rerunMs: number
     /** Files larger than this are left out of a patch, by name. */
     fileBytes: number
   }

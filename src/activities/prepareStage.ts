@@ -1,25 +1,31 @@
-import { survivingShare } from '../domain/carryOver.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { renderOpening } from '../domain/opening.ts'
-import { readPatch } from '../domain/patch.ts'
+import { shortenConflicts } from '../domain/conflict.ts'
+import { undisclosedFiles } from '../domain/undisclosed.ts'
 import { passedTests } from '../domain/verdict.ts'
-import type { CarryOver, StageState } from '../formats/rollout.ts'
+import type { CarryOver, EnvironmentResult, StageState } from '../formats/rollout.ts'
 import type { Fence } from '../record/fence.ts'
-import { InvalidInputError, type RolloutInput, type Scope } from './edge.ts'
+import { carryInto, initialTreeOf, withoutUndisclosed } from './carryOver.ts'
+import { undisclosedTests } from './disclosure.ts'
+import type { RolloutInput, Scope } from './edge.ts'
+import { groundOf } from './ground.ts'
 import type { Ports } from './ports.ts'
+import { openRebase } from './rebase.ts'
 import { openRollout, type RolloutContext } from './rolloutContext.ts'
 import { openStageSandbox } from './stageSandbox.ts'
 import { runStageTests, studyEnvironment } from './stageTests.ts'
 
-/** What the workflow needs of a prepared stage. */
+/** What the workflow needs of a prepared stage. `place` is where its sandbox is: the queue of the workers that reach it. */
 export type Prepared =
-  | { status: 'ready'; hasEnvironment: boolean; brokenByCarryOver: number; reason: string | null }
+  | { status: 'ready'; hasEnvironment: boolean; brokenByCarryOver: number; reason: string | null; place: string }
+  | { status: 'rebase'; tries: number; reason: string; place: string }
   | { status: 'carry-over-lost'; reason: string }
   | { status: 'environment-invalid'; reason: string }
 
 /**
  * Makes S_init(t) = B_t ⊕ the agent's work so far, runs the stage's tests on it, writes the message that opens the
- * stage, and lays the sandbox. Once for a rollout's stage; called again it finds what it made. (The paper's step C.)
+ * stage, and lays the sandbox; or, where carry-over conflicts, opens the rebase round. Once for a rollout's stage;
+ * called again it finds what it made, and goes on after a rebase round that is done. (The paper's step C.)
  */
 export async function prepareStage(
   ports: Ports,
@@ -28,141 +34,118 @@ export async function prepareStage(
 ): Promise<Prepared> {
   const { stage } = input
   const context = await openRollout(ports, input.rollout)
+  const { settings } = context
   const study = await studyEnvironment(ports, context, stage, scope)
-  if (context.settings.accept === 'tests' && !study?.isValid) {
-    return { status: 'environment-invalid', reason: study?.reason ?? 'acceptance by tests needs --environment' }
+  if (settings.accept === 'tests' && !study?.isValid) {
+    return { status: 'environment-invalid', reason: study?.reason ?? 'acceptance by tests needs an environment' }
   }
 
-  const { tree, carryOver } = await carryInto(ports, context, stage)
-  if (carryOver.conflicts.length > 0) {
-    const reason = `the agent's work of earlier stages conflicts with what moved upstream in ${shorten(carryOver.conflicts)}`
-    return { status: 'carry-over-lost', reason }
+  if (!(await ports.store.getRecord<StageState>(recordKey.stageState(context.id, stage)))) {
+    const carried = await carryInto(ports, context, stage)
+    if (carried.status === 'conflict') {
+      const { conflicts } = carried.carryOver
+      const reason = `the agent's work of earlier stages conflicts with what moved upstream in ${shortenConflicts(conflicts)}`
+      if (settings.onConflict === 'end') return { status: 'carry-over-lost', reason }
+      await openRebase({ ports, context, stage, carried, study, fence: scope.fence })
+      const ground = await groundOf(ports, context, stage, 'rebase')
+      const { place } = await openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
+      return { status: 'rebase', tries: settings.refinements + 1, reason, place }
+    }
+    await writeState({ ports, context, stage, study, carried, scope })
   }
 
-  const key = recordKey.stageState(context.id, stage)
-  let state = await ports.store.getRecord<StageState>(key)
-  if (!state) {
-    const queries = await context.queries()
-    const { overview, hasInterface } = context.settings
-    const made: StageState = {
-      format: 'prchain.stage/1',
-      rollout: context.id,
-      stage,
-      number: context.stage(stage).number,
-      initialTree: tree,
-      carryOver,
-      opening: renderOpening({ stage, queries, carryOver, overview, hasInterface }),
-      before: null,
-    }
-    if (study?.isValid && context.environment) {
-      const report = await runStageTests({
-        ports,
-        context,
-        environment: context.environment,
-        stage,
-        tree,
-        purpose: 'before',
-        scope,
-      })
-      const passed = passedTests(report)
-      made.before = {
-        report,
-        failToPass: study.failToPass.filter((id) => !passed.has(id)),
-        passToPass: study.passToPass,
-        brokenByCarryOver: study.passToPass.filter((id) => !passed.has(id)),
-      }
-    }
-    await scope.fence.check()
-    state = (await ports.store.putRecord(key, made)).value
-  }
-  if (state.initialTree !== tree) {
-    throw new InvalidInputError(
-      `S_init of rollout ${context.id}, stage ${stage} was ${state.initialTree} and is ${tree} now: the mirror of ${context.chain.repository} changed under the rollout`,
-    )
-  }
-  await openStageSandbox({ ports, context, state, fence: scope.fence, scope })
+  const state = await context.state(stage)
+  await initialTreeOf(ports, context, stage)
+  const ground = await groundOf(ports, context, stage, 'work')
+  const { place } = await openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
   return {
     status: 'ready',
     hasEnvironment: state.before !== null,
     brokenByCarryOver: state.before?.brokenByCarryOver.length ?? 0,
     reason: study && !study.isValid ? study.reason : null,
+    place,
+  }
+}
+
+async function writeState(options: {
+  ports: Ports
+  context: RolloutContext
+  stage: number
+  study: EnvironmentResult | null
+  carried: { tree: string; carryOver: CarryOver }
+  scope: Scope & { fence: Fence }
+}): Promise<void> {
+  const { ports, context, stage, study, carried, scope } = options
+  const { tree, carryOver } = await leaveOutUndisclosed(options)
+  const queries = await context.queries()
+  const { overview, hasInterface } = context.settings
+  const made: StageState = {
+    format: 'prchain.stage/1',
+    rollout: context.id,
+    stage,
+    number: context.stage(stage).number,
+    initialTree: tree,
+    carryOver,
+    opening: renderOpening({ stage, queries, carryOver, overview, hasInterface }),
+    before: study?.isValid ? await testBefore({ ...options, study, tree }) : null,
+  }
+  await scope.fence.check()
+  await ports.store.putRecord(recordKey.stageState(context.id, stage), made)
+  if (carried.carryOver.decidedBy === 'rebase') await context.provider.remove(context.sandboxName(`${stage}.rebase`))
+}
+
+/** The stage's tests on S_init: what carry-over broke is told from what no query disclosed. */
+async function testBefore(options: {
+  ports: Ports
+  context: RolloutContext
+  stage: number
+  study: EnvironmentResult
+  tree: string
+  scope: Scope
+}): Promise<StageState['before']> {
+  const { ports, context, stage, study, tree, scope } = options
+  const report = await runStageTests({ ports, context, stage, tree, purpose: 'before', scope })
+  const passed = passedTests(report)
+  const undisclosed = await undisclosedTests(ports, context, stage, report)
+  const leftOut = new Set(undisclosed.map(({ id }) => id))
+  const passToPass = study.passToPass.filter((id) => !leftOut.has(id))
+  return {
+    report,
+    failToPass: study.failToPass.filter((id) => !passed.has(id)),
+    passToPass,
+    brokenByCarryOver: passToPass.filter((id) => !passed.has(id)),
+    undisclosed: undisclosed.filter(({ id }) => study.passToPass.includes(id)),
   }
 }
 
 /**
- * The tree of S_init(t) by `substitute`: the agent's tree takes the place of the humans' in a three-way merge with base
- * H(t−1), ours B_t, theirs A(t−1). The previous stage's own test files are taken from upstream: the agent never saw them.
+ * Runs the previous stage's test files, which S_init has from upstream, and takes those out that no other
+ * implementation could even load, by name.
  */
-export async function carryInto(
-  ports: Ports,
-  context: RolloutContext,
-  stage: number,
-): Promise<{ tree: string; carryOver: CarryOver }> {
-  const { repository } = context
-  const base = await treeOf(context, context.stage(stage).baseSha)
-  const untouched: CarryOver = {
-    policy: 'none',
-    upstreamTests: [],
-    movedUpstream: [],
-    conflicts: [],
-    survivingShare: 1,
+async function leaveOutUndisclosed(options: {
+  ports: Ports
+  context: RolloutContext
+  stage: number
+  study: EnvironmentResult | null
+  carried: { tree: string; carryOver: CarryOver }
+  scope: Scope
+}): Promise<{ tree: string; carryOver: CarryOver }> {
+  const { ports, context, stage, study, carried, scope } = options
+  const { tree, carryOver } = carried
+  const own = new Set(context.stage(stage).testFiles)
+  const paths = carryOver.upstreamTests.filter((path) => !own.has(path))
+  if (!study?.isValid || paths.length === 0) return carried
+  const report = await runStageTests({ ports, context, stage, tree, purpose: 'carried', scope, files: paths })
+  const undisclosed = await undisclosedTests(ports, context, stage, report)
+  const undisclosedOnes = undisclosedFiles(report, { paths, undisclosed })
+  if (undisclosedOnes.length === 0) return carried
+  const without = undisclosedOnes.map(({ path }) => path)
+  return {
+    tree: await withoutUndisclosed(ports, context, { stage, tree, paths: without }),
+    carryOver: {
+      ...carryOver,
+      upstreamTests: carryOver.upstreamTests.filter((path) => !without.includes(path)),
+      undisclosedTests: undisclosedOnes,
+    },
   }
-  if (stage === 0) return { tree: base, carryOver: untouched }
-
-  const previous = context.stage(stage - 1)
-  const agentTree = await agentTreeOf(ports, context, stage - 1)
-  const human = await treeOf(context, previous.resultSha)
-  const upstreamTests = previous.testFiles
-  const theirs = await repository.withPathsFrom(agentTree, previous.resultSha, upstreamTests)
-  const merged = await repository.mergeTrees({ base: human, ours: base, theirs })
-  const carryOver: CarryOver = {
-    policy: 'substitute',
-    upstreamTests,
-    movedUpstream: await repository.changes(human, base),
-    conflicts: merged.kind === 'conflict' ? merged.paths : [],
-    survivingShare: await shareOf(ports, context, stage - 1, merged.tree),
-  }
-  return { tree: merged.tree, carryOver }
-}
-
-/** A(t): from the scratch store, or made again from S_init and the recorded patch when that was lost. */
-export async function agentTreeOf(ports: Ports, context: RolloutContext, stage: number): Promise<string> {
-  const result = await context.result(stage)
-  if (!result) throw new InvalidInputError(`stage ${stage} of rollout ${context.id} has no result yet`)
-  if (await context.repository.has(result.tree)) return result.tree
-  const { tree: initial } = await carryInto(ports, context, stage)
-  const made = await context.repository.applyPatch(initial, await ports.store.getBlob(result.patch))
-  if (made !== result.tree) {
-    throw new InvalidInputError(
-      `the patch of rollout ${context.id}, stage ${stage} gives tree ${made}, not ${result.tree} as recorded`,
-    )
-  }
-  return made
-}
-
-async function treeOf(context: RolloutContext, sha: string): Promise<string> {
-  const commit = await context.repository.commit(sha)
-  if (!commit)
-    throw new InvalidInputError(
-      `commit ${sha} of chain ${context.chain.id} is not in the mirror of ${context.chain.repository}`,
-    )
-  return commit.tree
-}
-
-/** Which share of the lines that the agent added at a stage a later tree still has. */
-async function shareOf(ports: Ports, context: RolloutContext, stage: number, tree: string): Promise<number> {
-  const result = await context.result(stage)
-  const files = readPatch((await ports.store.getBlob(result!.patch)).toString('utf8'))
-  const compared = []
-  for (const { path, added } of files) {
-    const content = await context.repository.readFile(tree, path)
-    compared.push({ added, present: content?.toString('utf8').split('\n') ?? [] })
-  }
-  return survivingShare(compared)
-}
-
-/** As many paths as a reason has room for. */
-function shorten(paths: readonly string[]): string {
-  const shown = paths.slice(0, 10).join(', ')
-  return paths.length > 10 ? `${shown} and ${paths.length - 10} more` : shown
 }

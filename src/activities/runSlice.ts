@@ -1,35 +1,46 @@
-import { playTurns, type Played, type Turn } from '../agent/loop.ts'
-import { recordKey } from '../domain/identifiers.ts'
-import type { RoundEnding, StageResult, Verdict } from '../formats/rollout.ts'
+import { playTurns, type Played } from '../agent/loop.ts'
+import { splitRound, type RoundId } from '../domain/identifiers.ts'
+import type { RoundEnding } from '../formats/rollout.ts'
+import type { Exec } from '../record/exec.ts'
 import type { Fence } from '../record/fence.ts'
-import type { Sandbox } from '../sandbox/port.ts'
 import type { RolloutInput, Scope } from './edge.ts'
+import { lazySandbox, type LazySandbox } from './lazySandbox.ts'
 import type { Ports } from './ports.ts'
-import { openRollout, type RolloutContext } from './rolloutContext.ts'
-import { openStageSandbox } from './stageSandbox.ts'
+import { openRollout, requireModel, type RolloutContext } from './rolloutContext.ts'
+import { turnsUpTo } from './turns.ts'
 
 const COMMAND_TIMEOUT_MS = 120_000
 const REBUILDS_IN_A_SLICE = 3
 
 /** How a slice ended: the round is over, or another slice goes on with it. */
-export type Slice = { status: 'ended'; ending: RoundEnding; steps: number } | { status: 'paused'; steps: number }
+export type Slice = { place: string | null; steps: number } & (
+  | { status: 'ended'; ending: RoundEnding }
+  | { status: 'paused' }
+)
 
 /**
  * Plays a part of a round: at most so many live steps or so much time, then hands over. What is on record is walked,
- * not done again, so it may be killed at any moment and be run by any worker.
+ * not done again, so it may be killed at any moment and be run by any worker. `place` is where its sandbox is now; null
+ * when it needed none.
  */
 export async function runSlice(
   ports: Ports,
-  input: RolloutInput & { stage: number; round: number },
+  input: RolloutInput & { stage: number; round: RoundId },
   scope: Scope & { fence: Fence },
 ): Promise<Slice> {
   const context = await openRollout(ports, input.rollout)
+  requireModel(ports, context)
   const startedMs = Date.now()
+  const { stage } = input
+  const { phase } = splitRound(input.round)
   for (let rebuilds = 0; ; rebuilds++) {
+    const sandbox = lazySandbox({ ports, context, stage, phase, scope })
     try {
-      const played = await playRollout(ports, context, { ...input, scope, startedMs })
-      if (played.status === 'paused') return { status: 'paused', steps: played.steps }
-      return { status: 'ended', ending: played.ending, steps: played.steps }
+      const played = await playRollout(ports, context, { ...input, scope, startedMs, sandbox })
+      const place = (await sandbox.opened())?.place ?? null
+      if (played.status === 'ended') return { status: 'ended', ending: played.ending, steps: played.steps, place }
+      await sandbox.checkpoint()
+      return { status: 'paused', steps: played.steps, place }
     } catch (error) {
       // A lost sandbox is rebuilt from the record when it is asked for again.
       if (!isLostSandbox(error) || rebuilds === REBUILDS_IN_A_SLICE) throw error
@@ -42,28 +53,42 @@ export async function runSlice(
 export async function playRollout(
   ports: Ports,
   context: RolloutContext,
-  options: { stage: number; round: number; scope: Scope & { fence: Fence }; startedMs: number },
+  options: {
+    stage: number
+    round: RoundId
+    scope: Scope & { fence: Fence }
+    startedMs: number
+    /** Absent where all is on record: what is not on record then is an error. */
+    sandbox?: LazySandbox
+  },
 ): Promise<Played> {
-  const { stage, round, scope, startedMs } = options
+  const { stage, round, scope, startedMs, sandbox } = options
   const { settings } = context
-  let opened: Promise<Sandbox> | null = null
-  const sandbox = () =>
-    (opened ??= context
-      .state(stage)
-      .then((state) => openStageSandbox({ ports, context, state, fence: scope.fence, scope }))
-      .then((open) => open.sandbox))
+  const exec: Exec = async (execution) => {
+    const executed = await ports.exec(execution)
+    if (!executed.isStored) await sandbox?.ran(executed.record)
+    return executed
+  }
   return playTurns({
-    ports: { store: ports.store, complete: ports.complete, exec: ports.exec, sandbox },
+    ports: {
+      store: ports.store,
+      complete: ports.complete,
+      exec,
+      async sandbox() {
+        if (!sandbox) throw new Error(`the record of rollout ${context.id} lacks a command of stage ${stage}`)
+        return (await sandbox.open()).sandbox
+      },
+    },
     frame: {
       rollout: context.id,
       chain: context.chain.id,
       system: ports.prompts.fill('agent', {
-        path: context.settings.sandbox === 'docker' ? `, ${context.provider.repositoryPath('')}` : '',
+        path: context.settings.sandbox !== 'process' ? `, ${context.provider.repositoryPath('')}` : '',
       }),
       model: settings.model,
       seed: settings.seed,
       maxSteps: settings.maxSteps,
-      commandTimeoutMs: context.environment?.timeouts.commandMs ?? COMMAND_TIMEOUT_MS,
+      commandTimeoutMs: (await context.environment(stage)).environment?.timeouts.commandMs ?? COMMAND_TIMEOUT_MS,
     },
     turns: await turnsUpTo(ports, context, stage, round),
     fence: scope.fence,
@@ -74,28 +99,13 @@ export async function playRollout(
       const { promptTokens, completionTokens } = progress.usage
       scope.report({
         stage: progress.stage + 1,
-        round: progress.round,
+        round: String(progress.round),
         step: progress.step + 1,
         tool: progress.lastTool,
         tokens: promptTokens + completionTokens,
       })
     },
   })
-}
-
-/** The user messages of a rollout up to a round: each stage's opening, and each refused round's feedback. */
-async function turnsUpTo(ports: Ports, context: RolloutContext, stage: number, round: number): Promise<Turn[]> {
-  const turns: Turn[] = []
-  for (let s = 0; s <= stage; s++) {
-    const result = await ports.store.getRecord<StageResult>(recordKey.stageResult(context.id, s))
-    const rounds = s === stage ? round + 1 : (result?.rounds ?? 1)
-    turns.push({ stage: s, round: 0, text: (await context.state(s)).opening })
-    for (let r = 1; r < rounds; r++) {
-      const refused = await ports.store.getRecord<Verdict>(recordKey.round(context.id, s, r - 1, 'verdict'))
-      turns.push({ stage: s, round: r, text: refused!.feedback })
-    }
-  }
-  return turns
 }
 
 function isLostSandbox(error: unknown): boolean {

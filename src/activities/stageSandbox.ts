@@ -1,78 +1,137 @@
 import { digestOf } from '../domain/digest.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import type { CommandRecord, LifeRecord } from '../formats/record.ts'
-import type { StageState } from '../formats/rollout.ts'
 import type { Fence } from '../record/fence.ts'
-import type { Sandbox } from '../sandbox/port.ts'
+import type { Command, Sandbox, SandboxProvider } from '../sandbox/port.ts'
+import { checkpointTree, lastCheckpoint, recordedCommandKeys } from './checkpoint.ts'
 import type { Scope } from './edge.ts'
+import type { Ground } from './ground.ts'
+import { layRepository, sandboxSpec } from './layRepository.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 
+/** A live sandbox, its life on record, and its place: host and engine. */
+export interface OpenSandbox {
+  sandbox: Sandbox
+  life: LifeRecord
+  place: string
+}
+
 /**
- * The live sandbox of a stage: the one on record where it still lives, else a new one, rebuilt from S_init, the
- * environment's setup, and the recorded commands in their order. A rebuilt sandbox is a new life on record, with the
- * commands that ended otherwise than before. Idempotent.
+ * The live sandbox of a stage's phase: the one on record where it still lives, else a new one, rebuilt from its ground,
+ * the environment's setup, and the record. Where the recorded commands ran for long, the work tree comes from the last
+ * checkpoint and only later commands are run again; else all are, and their tree is held against the checkpoint's, which
+ * wins. A rebuilt sandbox is a new life on record, with all that was not as before. Idempotent.
  */
 export async function openStageSandbox(options: {
   ports: Ports
   context: RolloutContext
-  state: StageState
+  ground: Ground
   fence: Fence
   scope: Scope
-}): Promise<{ sandbox: Sandbox; life: LifeRecord }> {
-  const { ports, context, state, fence, scope } = options
+}): Promise<OpenSandbox> {
+  const { ports, context, ground, fence, scope } = options
   const { store } = ports
-  const name = context.sandboxName(String(state.stage))
-  const lives = await store.listRecords(recordKey.lives(context.id, state.stage))
+  const name = sandboxNameOf(context, ground)
+  const place = await placeOf(context.provider)
+  const lives = await store.listRecords(recordKey.lives(context.id, ground.stage, ground.phase))
   const last = lives.length === 0 ? null : await store.getRecord<LifeRecord>(lives.at(-1)!)
   const found = await context.provider.find(name)
-  if (found && last && found.life === last.life) return { sandbox: found, life: last }
+  if (found && last && found.life === last.life) return { sandbox: found, life: last, place }
 
   await fence.check()
-  const sandbox = await context.provider.create({
-    name,
-    labels: { owner: ports.instance, rollout: context.id, stage: String(state.stage), purpose: 'stage' },
-    environment: context.environment,
-  })
-  const setupTree = await layRepository({ ports, context, sandbox, tree: state.initialTree, scope })
-  const { rerun, diverged } = await runAgain()
+  const sandbox = await context.provider.create(
+    await sandboxSpec({ ports, context, name, stage: ground.stage, purpose: ground.phase }),
+  )
+  const rebuilt = await rebuild({ ...options, sandbox })
   await fence.check()
   const life: LifeRecord = {
     format: 'prchain.life/1',
     life: sandbox.life,
     n: lives.length + 1,
     createdAt: new Date().toISOString(),
-    setupTree,
-    rerun,
-    diverged,
+    place,
+    ...rebuilt,
   }
-  const { value, isNew } = await store.putRecord(recordKey.life(context.id, state.stage, life.n), life)
+  const { value, isNew } = await store.putRecord(
+    recordKey.life(context.id, ground.stage, ground.phase, life.n),
+    life,
+  )
   if (!isNew && value.life !== sandbox.life) throw new Error(`sandbox ${name} was made twice at once; it is made anew`)
-  return { sandbox, life: value }
+  scope.report({ sandbox: name })
+  return { sandbox, life: value, place }
+}
 
-  async function runAgain(): Promise<{ rerun: string[]; diverged: string[] }> {
-    const rerun: string[] = []
-    const diverged: string[] = []
-    for (const record of await recordedCommands(ports, context.id, state.stage)) {
-      scope.report({ rebuilding: record.key })
-      await fence.check()
-      const { script, stdin, cwd, timeoutMs } = record.command
-      const outcome = await sandbox.exec(
-        record.key,
-        {
-          script,
-          cwd: cwd ?? undefined,
-          timeoutMs,
-          stdin: stdin ? (await store.getBlob(stdin)).toString('utf8') : undefined,
-        },
-        scope.signal,
-      )
-      rerun.push(record.key)
-      const now = digestOf(ports.redact(outcome.output.toString('utf8')))
-      if (outcome.exitCode !== record.outcome.exitCode || now !== (await outputDigest(record)))
-        diverged.push(record.key)
-    }
-    return { rerun, diverged }
+/** The name of a phase's sandbox on its host. */
+export function sandboxNameOf(context: RolloutContext, { stage, phase }: Pick<Ground, 'stage' | 'phase'>): string {
+  return context.sandboxName(phase === 'work' ? String(stage) : `${stage}.${phase}`)
+}
+
+type Rebuilt = Pick<LifeRecord, 'setupTree' | 'rerun' | 'diverged' | 'restored' | 'differing'>
+
+async function rebuild(options: {
+  ports: Ports
+  context: RolloutContext
+  ground: Ground
+  fence: Fence
+  scope: Scope
+  sandbox: Sandbox
+}): Promise<Rebuilt> {
+  const { ports, context, ground, fence, scope, sandbox } = options
+  const { store } = ports
+  const checkpoint = await lastCheckpoint(ports, context, ground)
+  const isRestored = checkpoint !== null && checkpoint.commandMs > ports.limits.rerunMs
+  const workTree = isRestored ? await checkpointTree(ports, context, ground, checkpoint) : undefined
+  const setupTree = await layRepository({
+    ports,
+    context,
+    sandbox,
+    stage: ground.stage,
+    tree: ground.tree,
+    workTree,
+    scope,
+  })
+  const made: Rebuilt = {
+    setupTree,
+    rerun: [],
+    diverged: [],
+    restored: isRestored ? checkpoint.after : null,
+    differing: [],
+  }
+  const keys = await recordedCommandKeys(ports, context, ground)
+  for (const key of isRestored ? keys.slice(keys.indexOf(checkpoint.after) + 1) : keys) {
+    await runAgain((await store.getRecord<CommandRecord>(recordKey.call(key)))!)
+    if (!isRestored && key === checkpoint?.after) await compare()
+  }
+  return made
+
+  async function runAgain(record: CommandRecord): Promise<void> {
+    scope.report({ rebuilding: record.key })
+    await fence.check()
+    const outcome = await sandbox.exec(record.key, await commandOf(record), scope.signal)
+    await sandbox.forgetOutput(record.key)
+    made.rerun.push(record.key)
+    const now = digestOf(ports.redact(outcome.output.toString('utf8')))
+    if (outcome.exitCode !== record.outcome.exitCode || now !== (await outputDigest(record)))
+      made.diverged.push(record.key)
+  }
+
+  /** Commands that made another tree than they once did are not to be built upon. */
+  async function compare(): Promise<void> {
+    const { tree } = await context.repository.captureTree(await sandbox.readRepository(), {
+      initialTree: ground.tree,
+      limitBytes: ports.limits.fileBytes,
+    })
+    if (tree === checkpoint!.tree) return
+    made.differing.push(checkpoint!.after)
+    const wanted = await checkpointTree(ports, context, ground, checkpoint!)
+    await sandbox.putRepository(await context.repository.exportRepository(ground.tree, { workTree: wanted }))
+  }
+
+  async function commandOf({ command }: CommandRecord): Promise<Command> {
+    const { script, stdin, cwd, timeoutMs } = command
+    const text = stdin ? (await store.getBlob(stdin)).toString('utf8') : undefined
+    return { script, cwd: cwd ?? undefined, timeoutMs, stdin: text }
   }
 
   async function outputDigest(record: CommandRecord): Promise<string> {
@@ -81,60 +140,16 @@ export async function openStageSandbox(options: {
   }
 }
 
-/** Lays a tree in a sandbox and runs the environment's setup. Returns the tree after setup, or null without one. */
-export async function layRepository(options: {
-  ports: Ports
-  context: RolloutContext
-  sandbox: Sandbox
-  tree: string
-  scope: Scope
-}): Promise<string | null> {
-  const { ports, context, sandbox, tree, scope } = options
-  await sandbox.putRepository(await context.repository.exportRepository(tree))
-  const { environment } = context
-  if (!environment || environment.setup.length === 0) return null
-  for (const [index, script] of environment.setup.entries()) {
-    scope.report({ setup: index })
-    const outcome = await sandbox.exec(
-      `setup.${index}`,
-      { script, timeoutMs: environment.timeouts.setupMs },
-      scope.signal,
-    )
-    if (outcome.exitCode !== 0)
-      throw new SetupFailedError(script, outcome.exitCode, ports.redact(outcome.output.toString('utf8').slice(-2_000)))
-  }
-  const captured = await context.repository.captureTree(await sandbox.readRepository(), {
-    initialTree: tree,
-    limitBytes: ports.limits.fileBytes,
-  })
-  return captured.tree
-}
+const places = new WeakMap<SandboxProvider, Promise<string>>()
 
-/** A setup command of the environment failed: the environment cannot work for this tree. */
-export class SetupFailedError extends Error {
-  override name = 'SetupFailedError'
-  constructor(script: string, exitCode: number, output: string) {
-    super(`setup command ${JSON.stringify(script)} ended with exit code ${exitCode}; its last output:\n${output}`)
+/** Where a provider's sandboxes are: asked of its engine once. */
+async function placeOf(provider: SandboxProvider): Promise<string> {
+  const known = places.get(provider) ?? provider.describe().then(({ id }) => id)
+  places.set(provider, known)
+  try {
+    return await known
+  } catch (error) {
+    places.delete(provider)
+    throw error
   }
-}
-
-/** A stage's recorded commands in the order they were run. */
-async function recordedCommands(ports: Ports, rollout: string, stage: number): Promise<CommandRecord[]> {
-  const keys = (await ports.store.listRecords(recordKey.stage(rollout, stage))).filter((key) =>
-    key.includes('/commands/'),
-  )
-  const order = (key: string) =>
-    key
-      .split(/[/.]/)
-      .slice(-5)
-      .filter((part) => /^\d+$/.test(part))
-      .map(Number)
-  keys.sort((a, b) => {
-    const [left, right] = [order(a), order(b)]
-    for (const [index, value] of left.entries()) if (value !== right[index]) return value - (right[index] ?? 0)
-    return 0
-  })
-  const records: CommandRecord[] = []
-  for (const key of keys) records.push((await ports.store.getRecord<CommandRecord>(key))!)
-  return records
 }

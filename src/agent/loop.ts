@@ -1,4 +1,4 @@
-import { callKey, commandKey, recordKey } from '../domain/identifiers.ts'
+import { callKey, commandKey, recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
 import type { AssistantMessage, ChatRequest, Message, Usage } from '../formats/chat.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
@@ -17,7 +17,7 @@ const NO_TOOL_CALL = 'Your last message called no tool. Call one; when the work 
 /** A user message that opens a round, and the round's place. */
 export interface Turn {
   stage: number
-  round: number
+  round: RoundId
   text: string
 }
 
@@ -44,7 +44,7 @@ export interface AgentFrame {
 /** Where the loop is, for heartbeats and totals. */
 export interface Progress {
   stage: number
-  round: number
+  round: RoundId
   /** Steps of the current round. */
   step: number
   /** Steps of this call of {@link playTurns} that were not on record. */
@@ -68,7 +68,7 @@ export type Played =
 /** A message as the model saw it, with its place. */
 export interface TracedMessage {
   stage: number
-  round: number
+  round: RoundId
   message: Message
 }
 
@@ -145,7 +145,7 @@ export async function playTurns(options: {
       chain: frame.chain,
       rollout: frame.rollout,
       stage: turn.stage,
-      round: turn.round,
+      ...splitRound(turn.round),
     } as const
     try {
       const { reply, isStored } = await ports.complete({ key, request, prefix, play, fence, signal })
@@ -173,8 +173,8 @@ export async function playTurns(options: {
             run: async (n, command) => {
               const key = commandKey(frame.rollout, turn.stage, turn.round, step, index, n)
               const done = await ports.exec({ key, command, sandbox: ports.sandbox, fence, signal })
-              const { exitCode, isTimedOut, sizeBytes } = done.record.outcome
-              return { exitCode, isTimedOut, sizeBytes, output: done.output, isText: done.isText }
+              const { exitCode, isTimedOut, sizeBytes, leftRunning } = done.record.outcome
+              return { exitCode, isTimedOut, sizeBytes, leftRunning, output: done.output, isText: done.isText }
             },
           })
       if (outcome.kind === 'submitted') hasSubmitted = true

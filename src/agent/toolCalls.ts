@@ -16,6 +16,8 @@ export interface CommandResult {
   output: string
   isText: boolean
   sizeBytes: number
+  /** Processes that outlived the command and were ended with it. */
+  leftRunning: readonly string[]
 }
 
 /** What a tool call comes to: text for the model, or the end of the round. */
@@ -117,7 +119,8 @@ function writeCommand(path: string, content: string, timeoutMs: number): Command
 }
 
 function describe(result: CommandResult): string {
-  const end = result.isTimedOut ? '[timed out; it was stopped]' : `[exit code ${result.exitCode}]`
+  const left = result.leftRunning.length > 0 ? `; left running and stopped: ${result.leftRunning.join(', ')}` : ''
+  const end = result.isTimedOut ? '[timed out; it was stopped]' : `[exit code ${result.exitCode}${left}]`
   const text = cut(result.output, result.sizeBytes)
   return text === '' ? end : `${text.endsWith('\n') ? text : `${text}\n`}${end}`
 }

@@ -4,9 +4,13 @@ const path = { type: 'string', description: 'A path relative to the repository.'
 
 /** The native agent's tools, as they are sent to the model. */
 export const AGENT_TOOLS: readonly Tool[] = [
-  tool('shell', 'Run a bash command in the repository. Standard output and standard error come back together.', {
+  tool(
+    'shell',
+    'Run a bash command in the repository. Standard output and standard error come back together. Processes that it leaves in the background are stopped when it ends.',
+    {
     command: { type: 'string', description: 'The command.' },
-  }),
+    },
+  ),
   tool(
     'view',
     'Show a text file, or the names in a folder.',

@@ -29,7 +29,8 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
   if (isReal && named === null)
     throw new InputError('model: name the model of the endpoint with --model or PRCHAIN_MODEL')
   const model = isReal ? named! : SCRIPTED_MODEL
-  const given = config.environment === null ? null : await readEnvironment(config.environment)
+  const isNamed = config.environment !== null && config.environment !== 'none'
+  const given = isNamed ? await readEnvironment(config.environment!) : null
   const sandbox = await chooseSandbox(config, given)
   return {
     scaffold: config.scaffold,
@@ -38,6 +39,7 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
     judgeModel: isReal ? (config.judgeModel ?? model) : SCRIPTED_MODEL,
     queryModel: isReal ? (config.queryModel ?? model) : SCRIPTED_MODEL,
     carry: config.carry,
+    onConflict: config.onConflict,
     accept: config.accept ?? preset.accept,
     threshold: config.threshold ?? preset.threshold,
     refinements: config.refinements ?? preset.refinements,
@@ -47,6 +49,8 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
     seed: config.seed,
     sandbox,
     environment: given && (await composeStore(config).putBlob(JSON.stringify(given))),
+    // Only an engine can build one.
+    seeksEnvironment: config.environment === null && sandbox === 'docker',
     mirrors: config.mirrors === null ? null : resolve(config.mirrors),
   }
 }
@@ -61,25 +65,37 @@ export async function readEnvironment(path: string): Promise<Environment> {
   }
 }
 
-/** Docker where an engine answers; plain processes, which do not isolate, only for the scripted model or by name. */
-async function chooseSandbox(config: Config, given: Environment | null): Promise<'docker' | 'process'> {
-  if (config.sandbox === 'process') return 'process'
-  const hasImage = given?.image !== undefined || given?.dockerfile !== undefined
-  const engine = await composeSandboxes(config)('docker')
-    .list({ owner: 'nobody' })
+/**
+ * Docker where an engine answers, else bubblewrap where it works. Plain processes, which do not isolate, only by name.
+ * Throws {@link InputError} when the one that was named, or none, can be used.
+ */
+export async function chooseSandbox(config: Config, given: Environment | null): Promise<RolloutSettings['sandbox']> {
+  const { sandbox } = config
+  const image = given?.image ?? (given?.dockerfile === undefined ? null : 'a Dockerfile')
+  if (sandbox === 'process') return 'process'
+  if (sandbox !== 'auto') {
+    const fault = await faultOf(config, sandbox)
+    if (fault === null) return sandbox
+    throw new InputError(`sandbox: ${sandbox} cannot be used: ${fault}; \`prchain doctor\` says what can`)
+  }
+  const docker = await faultOf(config, 'docker')
+  if (docker === null) return 'docker'
+  if (image !== null) {
+    throw new InputError(
+      `sandbox: the environment names ${image}, and no Docker engine answers (${docker}); start one, or name another kind with --sandbox, whose commands use this host's own programs`,
+    )
+  }
+  const bubblewrap = await faultOf(config, 'bubblewrap')
+  if (bubblewrap === null) return 'bubblewrap'
+  throw new InputError(
+    `sandbox: neither Docker (${docker}) nor bubblewrap (${bubblewrap}) can be used; start or install one, or ask for plain processes by name with --sandbox process, which do not isolate`,
+  )
+}
+
+/** Why a kind of sandbox cannot be used here, or null when it can. */
+async function faultOf(config: Config, kind: 'docker' | 'bubblewrap'): Promise<string | null> {
+  return composeSandboxes(config)(kind)
+    .describe()
     .then(() => null)
-    .catch((error: Error) => error)
-  if (engine === null) {
-    if (hasImage) return 'docker'
-    if (config.sandbox === 'auto' && !hasRealModel(config)) return 'process'
-    throw new InputError(
-      'environment: a Docker sandbox needs an image or a Dockerfile: give --environment FILE with one',
-    )
-  }
-  if (config.sandbox === 'docker' || hasRealModel(config)) {
-    throw new InputError(
-      `sandbox: no Docker engine answers (${engine.message}); start one, or ask for plain processes by name with --sandbox process, which do not isolate`,
-    )
-  }
-  return 'process'
+    .catch((error: Error) => error.message)
 }

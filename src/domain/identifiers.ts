@@ -1,6 +1,11 @@
 /** The task queue of workflows and activities. */
 export const TASK_QUEUE = 'prchain'
 
+/** The task queue of the workers that reach the sandboxes of one host and engine: what a sandbox's place is called. */
+export function hostTaskQueue(place: string): string {
+  return `${TASK_QUEUE}.${place}`
+}
+
 /** A chain's id when it is given none: `owner__name.1150-1234-1305`. */
 export function chainId(repository: string, numbers: readonly number[]): string {
   return `${repositoryFolder(repository)}.${numbers.join('-')}`
@@ -27,6 +32,27 @@ export const workflowId = {
 /** The id of the Temporal Schedule that runs `resumeFailedChains`. */
 export const RESUME_SCHEDULE = 'resume-failed-chains'
 
+/**
+ * A round within its stage: 0, then the refinements; before them, where carry-over conflicted, the tries of the rebase
+ * round. Also a segment of keys.
+ */
+export type RoundId = number | `rebase-${number}`
+
+/** The id of a try of a stage's rebase round, counted from 0. */
+export function rebaseRound(n: number): RoundId {
+  return `rebase-${n}`
+}
+
+/** A part of a stage with a sandbox of its own: the rebase round, where carry-over conflicted, and the work on the request. */
+export type Phase = 'rebase' | 'work'
+
+/** A round's id as a phase and a number. */
+export function splitRound(round: RoundId): { phase: Phase; round: number } {
+  return typeof round === 'number'
+    ? { phase: 'work', round }
+    : { phase: 'rebase', round: Number(round.slice('rebase-'.length)) }
+}
+
 /** Keys of records in the store. Segments stay within the store's alphabet; stages and rounds count from 0. */
 export const recordKey = {
   chain: (id: string) => `chains/${id}`,
@@ -42,15 +68,27 @@ export const recordKey = {
   campaigns: 'campaigns',
   queries: (rollout: string) => `rollouts/${rollout}/queries`,
   stageState: (rollout: string, stage: number) => `${stagePrefix(rollout, stage)}/state`,
+  rebase: (rollout: string, stage: number) => `${stagePrefix(rollout, stage)}/rebase`,
+  stageEnvironment: (rollout: string, stage: number) => `${stagePrefix(rollout, stage)}/environment`,
+  checkpoint: (rollout: string, stage: number, phase: Phase, n: number) =>
+    `${stagePrefix(rollout, stage)}/${ofPhase(phase, 'checkpoints')}/${pad(n)}`,
+  checkpoints: (rollout: string, stage: number, phase: Phase) =>
+    `${stagePrefix(rollout, stage)}/${ofPhase(phase, 'checkpoints')}`,
   stageResult: (rollout: string, stage: number) => `${stagePrefix(rollout, stage)}/result`,
   stages: (rollout: string) => `rollouts/${rollout}/stages`,
   stage: (rollout: string, stage: number) => stagePrefix(rollout, stage),
-  life: (rollout: string, stage: number, n: number) => `${stagePrefix(rollout, stage)}/lives/${pad(n)}`,
-  lives: (rollout: string, stage: number) => `${stagePrefix(rollout, stage)}/lives`,
+  life: (rollout: string, stage: number, phase: Phase, n: number) =>
+    `${stagePrefix(rollout, stage)}/${ofPhase(phase, 'lives')}/${pad(n)}`,
+  lives: (rollout: string, stage: number, phase: Phase) => `${stagePrefix(rollout, stage)}/${ofPhase(phase, 'lives')}`,
   fence: (rollout: string, epoch: number) => `rollouts/${rollout}/fence/${pad(epoch)}`,
   fences: (rollout: string) => `rollouts/${rollout}/fence`,
   call: (key: string) => `rollouts/${key}`,
-  round: (rollout: string, stage: number, round: number, what: 'capture' | 'tests' | 'verdict' | 'end') =>
+  round: (
+    rollout: string,
+    stage: number,
+    round: RoundId,
+    what: 'capture' | 'tests' | 'verdict' | 'end' | 'rebase-check',
+  ) =>
     `${stagePrefix(rollout, stage)}/${round}/${what}`,
   rollout: (rollout: string) => `rollouts/${rollout}/end`,
   rollouts: (campaign: string) => `rollouts/${campaign}`,
@@ -58,7 +96,7 @@ export const recordKey = {
 } as const
 
 /** The key of a model call or command of the agent: rollout, stage, round, what, and where in the round. */
-export function callKey(rollout: string, stage: number, round: number, ordinal: number): string {
+export function callKey(rollout: string, stage: number, round: RoundId, ordinal: number): string {
   return `${rollout}/stages/${stage}/${round}/calls/${pad(ordinal)}`
 }
 
@@ -76,7 +114,7 @@ export function judgeCallKey(rollout: string, stage: number, round: number, ordi
 export function commandKey(
   rollout: string,
   stage: number,
-  round: number,
+  round: RoundId,
   ordinal: number,
   call: number,
   index: number,
@@ -92,6 +130,10 @@ export function splitRollout(rollout: string): { campaign: string; chain: string
 
 function stagePrefix(rollout: string, stage: number): string {
   return `rollouts/${rollout}/stages/${stage}`
+}
+
+function ofPhase(phase: Phase, what: string): string {
+  return phase === 'work' ? what : `${phase}-${what}`
 }
 
 function pad(n: number): string {

@@ -1,10 +1,11 @@
 import type { Message } from '../formats/chat.ts'
+import { splitRound, type RoundId } from './identifiers.ts'
 import type { SampleMessage } from '../formats/sample.ts'
 
 /** A message's place in a rollout. */
 export interface Place {
   stage: number
-  round: number
+  round: RoundId
 }
 
 /**
@@ -33,7 +34,7 @@ export function toSampleMessages(
 ): SampleMessage[] {
   const names = new Map<string, string>()
   return conversation.map(({ stage, round, message }): SampleMessage => {
-    const place = { stage, round }
+    const place = { stage, ...splitRound(round) }
     switch (message.role) {
       case 'system':
       case 'user':
@@ -62,7 +63,7 @@ export function toSampleMessages(
           content: message.content,
           ...(message.reasoning_content ? { reasoning_content: message.reasoning_content } : {}),
           ...(calls ? { tool_calls: calls } : {}),
-          train: isReadable && isTrained(place),
+          train: isReadable && isTrained({ stage, round }),
           ...place,
         }
       }

@@ -63,3 +63,17 @@ export const testReport = z.object({
 })
 /** What one run of the test command gave. */
 export type TestReport = z.infer<typeof testReport>
+
+/** Where an environment comes from: what was found in the repository, and what was decided on it. */
+export const origin = z.object({
+  /** `given` by the user, `found`: a recipe that files of the repository refined, `recipe`: one that nothing refined. */
+  kind: z.enum(['given', 'found', 'recipe']),
+  /** The recipe, such as `python`; null for one that was given. */
+  recipe: z.string().nullable(),
+  /** The repository's files that were taken into account, in path order. */
+  files: z.array(z.string()),
+  /** What was taken from where, and what could not be kept to, in sentences. */
+  notes: z.array(z.string()),
+})
+/** Where an environment comes from. */
+export type Origin = z.infer<typeof origin>

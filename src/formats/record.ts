@@ -50,6 +50,10 @@ export const commandRecord = z.object({
     output: z.string().nullable(),
     outputBlob: blobRef.nullable(),
     sizeBytes: z.number().int(),
+    /** The whole output, where `output` or `outputBlob` is its head and tail alone; null where that is all of it. */
+    wholeOutput: blobRef.nullable(),
+    /** Processes that outlived the command and were ended with it. */
+    leftRunning: z.array(z.string()),
   }),
   startedAt: instant,
   finishedAt: instant,
@@ -57,18 +61,39 @@ export const commandRecord = z.object({
 /** What `exec` stores: one command of the agent and how it ended. */
 export type CommandRecord = z.infer<typeof commandRecord>
 
-/** One life of a stage's sandbox: life 1 is the first; a later one is a rebuilt sandbox and says why. */
+/** The work tree as it was after a command: from here a lost sandbox is rebuilt, or what was run again is held against it. */
+export const checkpointRecord = z.object({
+  format: z.literal('prchain.checkpoint/1'),
+  n: z.number().int().positive(),
+  /** The key of the last command before it. */
+  after: z.string(),
+  tree: gitSha,
+  /** The difference from S_init, in the store: makes the tree on another host. */
+  patch: blobRef,
+  /** How long the commands up to it had run, together. */
+  commandMs: z.number().int(),
+})
+/** The work tree as it was after a command. */
+export type CheckpointRecord = z.infer<typeof checkpointRecord>
+
+/** One life of a stage's sandbox: life 1 is the first; a later one is a rebuilt sandbox and says how it was made. */
 export const lifeRecord = z.object({
   format: z.literal('prchain.life/1'),
   life: z.string(),
   n: z.number().int().positive(),
   createdAt: instant,
+  /** The host and engine that it was made on. */
+  place: z.string(),
   /** The work tree after the environment's setup; null when there is no setup. What setup made is no part of a patch. */
   setupTree: gitSha.nullable(),
   /** Keys of the recorded commands that were run again to rebuild the work tree, in order. */
   rerun: z.array(z.string()),
   /** Those of `rerun` whose exit code or output differed from the record. */
   diverged: z.array(z.string()),
+  /** The key of the command after which the work tree was taken from a checkpoint and not from commands; null for none. */
+  restored: z.string().nullable(),
+  /** Checkpoints at which the tree that the commands made again was another one, and was replaced by the checkpoint's. */
+  differing: z.array(z.string()),
 })
 /** One life of a stage's sandbox. */
 export type LifeRecord = z.infer<typeof lifeRecord>

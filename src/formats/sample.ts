@@ -3,7 +3,12 @@ import { tool, usage } from './chat.ts'
 import { blobRef, gitSha, pullNumber, repositoryName } from './common.ts'
 import { ending } from './rollout.ts'
 
-const place = { stage: z.number().int(), round: z.number().int() }
+const place = {
+  stage: z.number().int(),
+  /** `rebase` for the messages in which the agent reconciles its work with what moved upstream, before the stage's own. */
+  phase: z.enum(['rebase', 'work']),
+  round: z.number().int(),
+}
 
 /** A message of a sample. Arguments of tool calls are objects. `train` says whether a trainer should learn from it. */
 export const sampleMessage = z.discriminatedUnion('role', [
@@ -59,9 +64,17 @@ export const sample = z.object({
       steps: z.number().int(),
       toolCalls: z.number().int(),
       usage,
-      /** How often the stage's sandbox was lost and rebuilt, and the commands that then ended otherwise. */
+      /** How often the stage's sandbox was lost and rebuilt, and the commands that then ended otherwise, or the checkpoints whose tree then differed. */
       rebuilds: z.number().int(),
       diverged: z.array(z.string()),
+      /** How the agent's earlier work came into the stage: conflicts that had to be decided, by whom, and the share of its lines that survived. */
+      carryOver: z.object({
+        policy: z.string(),
+        conflicts: z.number().int(),
+        decidedBy: z.string().nullable(),
+        rebaseRounds: z.number().int(),
+        survivingShare: z.number(),
+      }),
     }),
   ),
   /** sha256 of the prompt files. */

@@ -103,6 +103,7 @@ function playHeaders(play: Play): Record<string, string> {
     'x-prchain-rollout': play.rollout,
     'x-prchain-stage': String(play.stage),
     'x-prchain-round': String(play.round),
+    'x-prchain-phase': play.phase ?? 'work',
   }
 }
 

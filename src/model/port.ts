@@ -16,6 +16,8 @@ export interface Play {
   rollout: string
   stage: number
   round: number
+  /** `rebase` for the rounds in which the agent reconciles its work with upstream's; `work` when absent. */
+  phase?: 'rebase' | 'work'
 }
 
 /** A chat model behind an OpenAI-compatible endpoint. */

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { digestOfJson } from '../domain/digest.ts'
 import { recordKey } from '../domain/identifiers.ts'
-import type { Redact } from '../domain/redaction.ts'
+import { redactStream, type Redact } from '../domain/redaction.ts'
 import type { CommandRecord } from '../formats/record.ts'
 import type { Command, Sandbox } from '../sandbox/port.ts'
 import type { Store } from '../store/port.ts'
@@ -31,7 +31,7 @@ export interface Executed {
 /**
  * `exec(key, command)`: one command in a sandbox, run once in the sandbox's life. The stored outcome is returned when
  * the key has one and the digests agree; else the command is started, or attached to when it is already running or done.
- * A failing command is a result. Throws {@link DivergedError}, `SandboxError`, `FencedError`.
+ * Output that is too long to be shown whole is stored whole beside its head and tail. A failing command is a result. Throws {@link DivergedError}, `SandboxError`, `FencedError`.
  */
 export type Exec = (execution: Execution) => Promise<Executed>
 
@@ -48,6 +48,10 @@ export function createExec(ports: { store: Store; redact: Redact }): Exec {
     const place = await sandbox()
     const outcome = await place.exec(key, command, signal)
     await fence.check()
+    const isWhole = outcome.sizeBytes === outcome.output.length
+    const wholeOutput = isWhole
+      ? null
+      : await store.putBlobStream(redactStream(await place.readOutput(key), redact))
     const isText = isUtf8(outcome.output)
     const output = isText ? Buffer.from(redact(outcome.output.toString('utf8'))) : outcome.output
     const isInline = isText && output.length <= INLINE_LIMIT_BYTES
@@ -68,11 +72,14 @@ export function createExec(ports: { store: Store; redact: Redact }): Exec {
         output: isInline ? output.toString('utf8') : null,
         outputBlob: isInline ? null : await store.putBlob(output),
         sizeBytes: outcome.sizeBytes,
+        wholeOutput,
+        leftRunning: outcome.leftRunning,
       },
       startedAt: outcome.startedAt,
       finishedAt: outcome.finishedAt,
     }
     const { value, isNew } = await store.putRecord(recordKey.call(key), record)
+    await place.forgetOutput(key)
     return { ...(await readOutput(agreed(value, digest))), isStored: !isNew }
   }
 

@@ -60,8 +60,8 @@ export function createAgent({ references, seed }: { references: References; seed
         (flaw) => flaw.kind,
       ),
     )
-    const place = [play.chain, numberOf(play.rollout), play.stage, play.round]
-    const isAtStart = play.round === 0 && history.observations.length === 0
+    const place = [play.chain, numberOf(play.rollout), play.stage, ...(play.phase === 'rebase' ? ['rebase'] : []), play.round]
+    const isAtStart = play.phase === 'work' && play.round === 0 && history.observations.length === 0
     if (isAtStart && flaws.has('no-tool-call') && !history.hasSilence) {
       const { think, say } = phraseFor('silent', '', seed, ...place)
       return { content: say, reasoning: think, toolCalls: [] }
@@ -81,6 +81,7 @@ export function createAgent({ references, seed }: { references: References; seed
       rollout: play.rollout,
       stage: play.stage,
       round: play.round,
+      phase: play.phase,
       opening: history.opening,
       earlierNames: await earlierNamesOf(settings, play),
     }

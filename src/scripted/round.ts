@@ -6,6 +6,7 @@ import { commentMarkOf } from './language.ts'
 import { lookAt } from './looking.ts'
 import type { StagePart } from './settings.ts'
 import { renameWords, wordsIn } from './symbols.ts'
+import { playRebase } from './rebasing.ts'
 import { quote, wrapBase64 } from './toolbox.ts'
 import { newTexts, type Work } from './work.ts'
 
@@ -20,6 +21,8 @@ export interface RoundPart {
   rollout: string
   stage: number
   round: number
+  /** Whether the round reconciles earlier work with upstream's, before the stage's own rounds. */
+  phase: 'rebase' | 'work'
   /** The user message that opened the round: from round 1 on, the feedback. */
   opening: string
   /** Names that the agent gave other than the reference in earlier stages. */
@@ -28,6 +31,7 @@ export interface RoundPart {
 
 /** Plays a round from its first look to its submit, one move at a time. */
 export function* playRound(round: RoundPart): Playing<void> {
+  if (round.phase === 'rebase') return yield* playRebase(round)
   if (round.round === 0 && round.work.isIdle) return yield* submit(round)
   if (round.round === 0) yield* firstRound(round)
   else yield* laterRound(round)

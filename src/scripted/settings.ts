@@ -79,6 +79,8 @@ const stagePart = z.strictObject({
   repair: z.enum(['on-feedback', 'never']).optional(),
   /** Repairs begin after this round. */
   repairAfterRound: count.optional(),
+  /** What the first try of a rebase round keeps of each conflict: one side, both, or nothing is done (`idle`). */
+  rebase: z.enum(['upstream', 'yours', 'both', 'idle']).optional(),
 })
 
 /** How the agent plays one stage: each key from the stage, else the chain, else the top, else the default. */
@@ -131,6 +133,7 @@ const defaults: StagePart = {
   flaws: [],
   repair: 'on-feedback',
   repairAfterRound: 0,
+  rebase: 'upstream',
 }
 
 /** How the agent plays a stage of a chain under these settings. */
@@ -147,5 +150,6 @@ export function stagePartOf(settings: ScriptedSettings, chain: string, stage: nu
     flaws: pick('flaws'),
     repair: pick('repair'),
     repairAfterRound: pick('repairAfterRound'),
+    rebase: pick('rebase'),
   }
 }

@@ -27,6 +27,7 @@ export interface PlayHeaders {
   rollout: string
   stage: number
   round: number
+  phase: 'rebase' | 'work'
 }
 
 /** What a player answers. */
@@ -104,6 +105,7 @@ export function readPlay(header: (name: string) => string | undefined): PlayHead
     rollout: need('rollout'),
     stage: needNumber('stage'),
     round: needNumber('round'),
+    phase: header('x-prchain-phase') === 'rebase' ? 'rebase' : 'work',
   }
 }
 

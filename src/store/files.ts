@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { BlobRef } from '../formats/common.ts'
@@ -22,7 +22,7 @@ export function createFileStore(options: { dir: string }): Store {
     made.add(path)
   }
 
-  async function writeAside(content: Uint8Array | string): Promise<string> {
+  async function writeAside(content: Uint8Array | string | AsyncIterable<Uint8Array>): Promise<string> {
     await makeDir(asideDir)
     const path = join(asideDir, `${process.pid}.${randomBytes(8).toString('hex')}`)
     try {
@@ -57,16 +57,31 @@ export function createFileStore(options: { dir: string }): Store {
     }
   }
 
+  async function moveBlob(aside: string, ref: BlobRef): Promise<BlobRef> {
+    const path = blobPath(ref)
+    await makeDir(dirname(path))
+    await rename(aside, path)
+    await syncDir(dirname(path))
+    return ref
+  }
+
   return {
     async putBlob(content) {
       const ref = digestOf(content)
-      const path = blobPath(ref)
-      if (await exists(path)) return ref
-      const aside = await writeAside(content)
-      await makeDir(dirname(path))
-      await rename(aside, path)
-      await syncDir(dirname(path))
-      return ref
+      return (await exists(blobPath(ref))) ? ref : moveBlob(await writeAside(content), ref)
+    },
+
+    async putBlobStream(content) {
+      const hash = createHash('sha256')
+      const aside = await writeAside(hashed())
+      return moveBlob(aside, `sha256:${hash.digest('hex')}`)
+
+      async function* hashed(): AsyncGenerator<Uint8Array> {
+        for await (const chunk of content) {
+          hash.update(chunk)
+          yield chunk
+        }
+      }
     },
 
     async getBlob(ref) {

@@ -8,6 +8,8 @@ import type { BlobRef } from '../formats/common.ts'
 export interface Store {
   /** Stores bytes under their sha256. Idempotent. */
   putBlob(content: Uint8Array | string): Promise<BlobRef>
+  /** Stores a stream's bytes under their sha256, never holding more than a part of them. Idempotent. */
+  putBlobStream(content: AsyncIterable<Uint8Array>): Promise<BlobRef>
   /** The bytes of a blob, checked against its name. Throws {@link StoreError} `missing` or `corrupt`. */
   getBlob(ref: BlobRef): Promise<Buffer>
   /** Stores a JSON value under a key unless there is one, and returns the value that the key now has. Idempotent. */

@@ -1,5 +1,4 @@
 import {
-  ActivityFailure,
   ApplicationFailure,
   CancellationScope,
   condition,
@@ -13,10 +12,12 @@ import {
   type ActivityOptions,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/activities.ts'
+import type { Prepared } from '../activities/prepareStage.ts'
 import { PARKING_TYPES } from '../domain/failure.ts'
-import { splitRollout, workflowId } from '../domain/identifiers.ts'
+import { hostTaskQueue, rebaseRound, splitRollout, workflowId, type RoundId } from '../domain/identifiers.ts'
 import type { Ending } from '../formats/rollout.ts'
-import { renderChain } from './chainView.ts'
+import { firstState, renderChain } from './chainView.ts'
+import { isUntaken, reasonOf, typeOf } from './failures.ts'
 import {
   MOST_RESTARTS,
   newsSignal,
@@ -29,7 +30,7 @@ import {
   type ResumeRequest,
 } from './messages.ts'
 import type { ChainState } from '../formats/state.ts'
-import { HEARTBEATING, PARK_LADDER } from './retry.ts'
+import { AT_HOST, HEARTBEATING, PARK_LADDER } from './retry.ts'
 
 /**
  * One rollout of one chain: plan, then for each stage prepare, rounds of slices with capture, tests and verdict, and
@@ -41,18 +42,10 @@ export async function prChain(
 ): Promise<{ ending: Ending; stagesAccepted: number; rounds: number; hasSample: boolean }> {
   const { rollout, restarts, epoch } = input
   const { campaign } = splitRollout(rollout)
-  const state: ChainState = {
-    rollout,
-    status: 'planning',
-    stage: 0,
-    round: 0,
-    doing: 'writing overview and queries',
-    stages: [],
-    steps: 0,
-    attention: null,
-    restarts,
-  }
-  let place = 0
+  const state = firstState(input)
+  let placeInWorkflow = 0
+  /** Where the stage's sandbox is; null when any worker will do. */
+  let place: string | null = null
   let isResumed = false
   let parkings = 0
 
@@ -94,7 +87,7 @@ export async function prChain(
     try {
       const { stagesAccepted, rounds, hasSample } = await acts.endRollout({
         rollout,
-        order: [epoch, place++],
+        order: [epoch, placeInWorkflow++],
         ending: 'failed',
         reason,
       })
@@ -144,20 +137,25 @@ export async function prChain(
       { key: searchAttribute.stage, value: stage + 1 },
       { key: searchAttribute.round, value: 0 },
     ])
-    const prepared = await step(`${title}: prepare`, HEARTBEATING, (acts, at) =>
-      acts.prepareStage({ ...at, stage }),
-    ).catch((error: unknown) => {
-      if (typeOf(error) !== 'EnvironmentInvalid') throw error
-      return { status: 'environment-invalid' as const, reason: reasonOf(error) }
-    })
+    let prepared = await prepare(stage, title)
+    if (prepared.status === 'rebase') {
+      const { tries, reason } = prepared
+      place = prepared.place
+      if (!(await playRebase(stage, title, tries)))
+        return { status: 'carry-over-lost' as const, reason: `${reason}; not reconciled in ${tries} round(s)` }
+      prepared = await prepare(stage, title)
+    }
+    if (prepared.status === 'rebase')
+      throw ApplicationFailure.nonRetryable(`${title} conflicts again after its rebase round`)
     if (prepared.status !== 'ready') return { status: prepared.status, reason: prepared.reason }
+    place = prepared.place
 
     for (let round = 0; ; round++) {
       const name = `${title}, round ${round}`
       show({ stage, round, doing: `${name}: the agent works` })
       if (round > 0) upsertSearchAttributes([{ key: searchAttribute.round, value: round }])
       const ending = await playRound(stage, round, name)
-      const captured = await step(`${name}: capture`, HEARTBEATING, (acts, at) =>
+      const captured = await stepAtPlace(`${name}: capture`, (acts, at) =>
         acts.captureRound({ ...at, stage, round, ending }),
       )
       show({ doing: `${name}: tests and verdict on ${captured.files} file(s)` })
@@ -194,13 +192,38 @@ export async function prChain(
     }
   }
 
+  function prepare(stage: number, title: string): Promise<Prepared> {
+    return step(`${title}: prepare`, HEARTBEATING, (acts, at) => acts.prepareStage({ ...at, stage })).catch(
+      (error: unknown) => {
+        if (typeOf(error) !== 'EnvironmentInvalid') throw error
+        return { status: 'environment-invalid' as const, reason: reasonOf(error) }
+      },
+    )
+  }
+
+  /** The agent reconciles its work with what moved upstream. False when it cannot in so many tries. */
+  async function playRebase(stage: number, title: string, tries: number): Promise<boolean> {
+    for (let n = 0; n < tries; n++) {
+      const name = `${title}, rebase round ${n}`
+      show({ stage, round: 0, doing: `${name}: the agent reconciles its work with upstream` })
+      const round = rebaseRound(n)
+      const ending = await playRound(stage, round, name)
+      await stepAtPlace(`${name}: capture`, (acts, at) => acts.captureRound({ ...at, stage, round, ending }))
+      const check = await step(`${name}: check`, HEARTBEATING, (acts, at) => acts.checkRebase({ ...at, stage, n }))
+      if (check.isDone) return true
+      show({ doing: `${name}: ${check.markers} file(s) with markers, ${check.broken} test(s) broken` })
+    }
+    return false
+  }
+
   /** Runs slices until the round is over. */
-  async function playRound(stage: number, round: number, name: string) {
+  async function playRound(stage: number, round: RoundId, name: string) {
     for (;;) {
       const steps = state.steps
-      const slice = await step(`${name}: agent, from step ${steps + 1}`, HEARTBEATING, (acts, at) =>
+      const slice = await stepAtPlace(`${name}: agent, from step ${steps + 1}`, (acts, at) =>
         acts.runSlice({ ...at, stage, round }),
       )
+      place = slice.place ?? place
       state.steps = slice.status === 'paused' ? slice.steps : 0
       if (slice.status === 'ended') return slice.ending
       show({ doing: `${name}: the agent works, ${slice.steps} steps done` })
@@ -219,6 +242,24 @@ export async function prChain(
     return { ending, stagesAccepted, rounds, hasSample }
   }
 
+  /**
+   * Runs an activity where the stage's sandbox is. When no worker of that host takes it, any worker may: it rebuilds
+   * the sandbox on its own host.
+   */
+  async function stepAtPlace<T>(
+    summary: string,
+    call: (acts: Activities, at: { rollout: string; order: [number, number] }) => Promise<T>,
+  ): Promise<T> {
+    if (!place) return step(summary, HEARTBEATING, call)
+    try {
+      return await step(summary, { ...AT_HOST, taskQueue: hostTaskQueue(place) }, call)
+    } catch (error) {
+      if (!isUntaken(error)) throw error
+      place = null
+      return step(summary, HEARTBEATING, call)
+    }
+  }
+
   /** Runs one activity, named for people, and parks the chain for as long as what it needs stays away. */
   async function step<T>(
     summary: string,
@@ -228,7 +269,7 @@ export async function prChain(
     const acts = proxyActivities<Activities>({ ...options, summary })
     for (;;) {
       try {
-        const result = await call(acts, { rollout, order: [epoch, place++] })
+        const result = await call(acts, { rollout, order: [epoch, placeInWorkflow++] })
         parkings = 0
         return result
       } catch (error) {
@@ -272,14 +313,4 @@ export async function prChain(
       if (isCancellation(error)) throw error
     }
   }
-}
-
-function typeOf(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : error
-  return cause instanceof ApplicationFailure ? (cause.type ?? 'Unexpected') : 'Unexpected'
-}
-
-function reasonOf(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : error
-  return (cause instanceof Error ? cause.message : String(error)).slice(0, 2_000)
 }

@@ -9,6 +9,9 @@ const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '
  */
 export const HEARTBEATING: ActivityOptions = { startToCloseTimeout: '24h', heartbeatTimeout: '10s', retry }
 
+/** Activities at the sandbox's own host: when none of its workers takes one up in this time, another host's may. */
+export const AT_HOST: ActivityOptions = { ...HEARTBEATING, scheduleToStartTimeout: '30s' }
+
 /** Short look-ups. */
 export const BRIEF: ActivityOptions = { startToCloseTimeout: '2m', heartbeatTimeout: '10s', retry }
 

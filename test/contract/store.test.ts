@@ -21,6 +21,21 @@ describe('the file store', () => {
     )
   })
 
+  test('stores a stream under the same name as its bytes at once, and nothing of one that breaks off', async () => {
+    const dir = makeDir()
+    const store = createFileStore({ dir })
+    const stream = async function* (parts: string[], failure?: Error) {
+      for (const part of parts) yield Buffer.from(part)
+      if (failure) throw failure
+    }
+    const ref = await store.putBlobStream(stream(['a', 'b', 'c']))
+    expect(ref).toBe(await store.putBlob('abc'))
+    expect(await store.putBlobStream(stream(['abc']))).toBe(ref)
+    await expect(store.putBlobStream(stream(['x'], new Error('cut off')))).rejects.toThrow('cut off')
+    expect(readdirSync(join(dir, 'aside'))).toEqual([])
+    expect(readdirSync(join(dir, 'blobs'))).toHaveLength(1)
+  })
+
   test('names a blob that is missing and one whose bytes were changed', async () => {
     const dir = makeDir()
     const store = createFileStore({ dir })

@@ -76,7 +76,7 @@ describe.skipIf(docker === null || server === null)('a chain in Docker sandboxes
     expect(await lab.follow('lost')).toMatchObject({ status: 'completed' })
     expect((await lab.rollout(id)).ending).toBe('accepted')
 
-    const lives = await lab.store.listRecords(recordKey.lives(id, 0))
+    const lives = await lab.store.listRecords(recordKey.lives(id, 0, 'work'))
     expect(lives).toHaveLength(2)
     const second = (await lab.store.getRecord<LifeRecord>(lives[1]!))!
     expect(second.rerun.length).toBeGreaterThanOrEqual(6)

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
@@ -157,7 +157,7 @@ export async function openLab(options: {
       })
       if (!answer.ok) throw new Error(`the scripted model refuses these settings: ${await answer.text()}`)
     },
-    openRepository: () => composeGit(config).open(example!.repository, config.mirrors),
+    openRepository: () => composeGit(config).open(example?.repository ?? onlyMirror(config.mirrors!), config.mirrors),
     async rewriteSamples(name) {
       const ports = await composePorts({ config, scriptedUrl: embedded.scriptedUrl, isDraining: () => false })
       await writeSamples(ports, { name })
@@ -207,6 +207,11 @@ function copyMirrors(from: string, dir: string): string {
   const to = join(dir, 'mirrors')
   cpSync(from, to, { recursive: true, verbatimSymlinks: true })
   return to
+}
+
+/** The repository of a folder with one mirror. */
+function onlyMirror(dir: string): string {
+  return readdirSync(dir)[0]!.replace(/\.git$/, '').replace('__', '/')
 }
 
 function must<T>(value: T | null, what: string): T {

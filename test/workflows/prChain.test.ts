@@ -59,12 +59,74 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
     const acts = playableActivities({
       prepareStage: async ({ stage }) =>
         stage === 0
-          ? { status: 'ready', hasEnvironment: false, brokenByCarryOver: 0, reason: null }
+          ? { status: 'ready', hasEnvironment: false, brokenByCarryOver: 0, reason: null, place: '' }
           : { status: 'carry-over-lost', reason: 'src/a.js' },
     })
     expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
       ending: 'carry-over-lost',
     })
+  })
+
+  test('a conflict opens a rebase round, told again until it is reconciled; then the stage is played', async () => {
+    const rounds: string[] = []
+    let isReconciled = false
+    const ready = { status: 'ready', hasEnvironment: false, brokenByCarryOver: 0, reason: null, place: '' } as const
+    const acts = playableActivities({
+      prepareStage: async ({ stage }) =>
+        stage === 0 || isReconciled ? ready : { status: 'rebase', tries: 4, reason: 'src/a.js', place: '' },
+      runSlice: async ({ stage, round }) => {
+        rounds.push(`${stage}/${round}`)
+        return { status: 'ended', ending: 'submitted', steps: 1, place: null }
+      },
+      checkRebase: async ({ n }) => {
+        isReconciled = n === 1
+        return { isDone: isReconciled, markers: isReconciled ? 0 : 2, broken: 0 }
+      },
+    })
+    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
+      ending: 'accepted',
+    })
+    expect(rounds).toEqual(['0/0', '1/rebase-0', '1/rebase-1', '1/0'])
+  })
+
+  test('a conflict that is never reconciled loses the carry-over after as many tries as a stage has rounds', async () => {
+    const acts = playableActivities({
+      prepareStage: async ({ stage }) =>
+        stage === 0
+          ? { status: 'ready', hasEnvironment: false, brokenByCarryOver: 0, reason: null, place: '' }
+          : { status: 'rebase', tries: 4, reason: 'collides in src/a.js', place: '' },
+      checkRebase: async () => ({ isDone: false, markers: 1, broken: 0 }),
+      endRollout: async ({ ending, reason }) => {
+        expect(reason).toBe('collides in src/a.js; not reconciled in 4 round(s)')
+        return { ending, stagesAccepted: 1, rounds: 1, steps: 1, hasSample: true }
+      },
+    })
+    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
+      ending: 'carry-over-lost',
+    })
+    expect(acts.calls.filter((call) => call === 'checkRebase')).toHaveLength(4)
+  })
+
+  test('a slice goes to the queue of its sandbox; when no worker polls it, any worker takes it', async () => {
+    const acts = playableActivities({
+      prepareStage: async ({ stage }) => ({
+        status: 'ready',
+        hasEnvironment: false,
+        brokenByCarryOver: 0,
+        reason: null,
+        place: stage === 0 ? 'a-host-that-is-gone' : '',
+      }),
+    })
+    await opened.withWorker(acts, async () => {
+      const handle = await startChain()
+      expect(await handle.result()).toMatchObject({ ending: 'accepted' })
+      const { events } = await handle.fetchHistory()
+      const untaken = events!.filter((event) => event.activityTaskTimedOutEventAttributes)
+      expect(untaken).toHaveLength(1)
+      const queues = events!.flatMap((event) => event.activityTaskScheduledEventAttributes?.taskQueue?.name ?? [])
+      expect(queues.filter((name) => name === 'prchain.a-host-that-is-gone')).toHaveLength(1)
+    })
+    expect(acts.calls.filter((call) => call === 'runSlice')).toHaveLength(2)
   })
 
   test('a restarted rollout goes on after its last accepted stage', async () => {
@@ -79,7 +141,7 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
     const acts = playableActivities({
       runSlice: async () => {
         if (++tries <= 3) throw failure('ModelUnavailable')
-        return { status: 'ended', ending: 'submitted', steps: 1 }
+        return { status: 'ended', ending: 'submitted', steps: 1, place: null }
       },
     })
     expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
@@ -93,7 +155,7 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
     const acts = playableActivities({
       runSlice: async () => {
         if (!isBack) throw failure('InfrastructureUnavailable', 'no Docker engine answers')
-        return { status: 'ended', ending: 'submitted', steps: 1 }
+        return { status: 'ended', ending: 'submitted', steps: 1, place: null }
       },
     })
     await opened.withWorker(acts, async () => {
@@ -162,7 +224,7 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
     const acts = playableActivities({
       prepareStage: async () => {
         if (isBroken) throw failure('GitFailed')
-        return { status: 'ready', hasEnvironment: true, brokenByCarryOver: 0, reason: null }
+        return { status: 'ready', hasEnvironment: true, brokenByCarryOver: 0, reason: null, place: '' }
       },
     })
     const state = await opened.withWorker(acts, async () => {

@@ -1,0 +1,51 @@
+import type { GitHost, GitRepository } from '../git/port.ts'
+import type { Ports } from './ports.ts'
+import type { RolloutContext } from './rolloutContext.ts'
+
+/** The submodules of a tree: those whose repository and commit are at hand, and those that stay empty folders. */
+export interface FoundSubmodules {
+  submodules: { path: string; repository: GitRepository; tree: string }[]
+  absent: { path: string; reason: string }[]
+}
+
+/**
+ * Looks for a tree's submodules among the mirrors, by GitHub's name in their URL. One that is not there is left an empty
+ * folder, as a plain clone has it, and named.
+ */
+export async function findSubmodules(ports: Ports, context: RolloutContext, tree: string): Promise<FoundSubmodules> {
+  const found: FoundSubmodules = { submodules: [], absent: [] }
+  for (const { path, url, sha } of await context.repository.submodules(tree)) {
+    const name = repositoryOf(url, context.chain.repository)
+    if (name === null) {
+      found.absent.push({ path, reason: `its address ${url ?? '(none)'} names no repository on GitHub` })
+      continue
+    }
+    const repository = await openOnce(ports.git, name, context.settings.mirrors)
+    const commit = repository instanceof Error ? repository : await repository.commit(sha)
+    if (commit instanceof Error) found.absent.push({ path, reason: commit.message })
+    else if (commit === null) found.absent.push({ path, reason: `${name} has no commit ${sha}` })
+    else found.submodules.push({ path, repository: repository as GitRepository, tree: commit.tree })
+  }
+  return found
+}
+
+const opened = new WeakMap<GitHost, Map<string, Promise<GitRepository | Error>>>()
+
+/** One that could not be had is not asked for again in this process. */
+function openOnce(git: GitHost, name: string, mirrors: string | null): Promise<GitRepository | Error> {
+  const known = opened.get(git) ?? new Map<string, Promise<GitRepository | Error>>()
+  opened.set(git, known)
+  const key = `${mirrors} ${name}`
+  const opening = known.get(key) ?? git.open(name, mirrors).catch((error: Error) => error)
+  known.set(key, opening)
+  return opening
+}
+
+/** `owner/name` of a submodule's URL, relative ones resolved against the repository's own. */
+function repositoryOf(url: string | null, repository: string): string | null {
+  if (url === null) return null
+  const isRelative = url.startsWith('./') || url.startsWith('../')
+  const absolute = isRelative ? new URL(`${url}`, `https://github.com/${repository}/`).href : url
+  const match = /^(?:https?:\/\/|ssh:\/\/git@|git@|git:\/\/)github\.com[/:]([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(absolute)
+  return match ? match[1]! : null
+}
