@@ -10,6 +10,7 @@ import {
   type Config,
   type SettingName,
 } from './config.ts'
+import { tryEnvironment } from './activities/tryEnvironment.ts'
 import { importChains, listChains } from './cli/chains.ts'
 import { demo } from './cli/demo.ts'
 import { doctor } from './cli/doctor.ts'
@@ -25,6 +26,7 @@ import { worker } from './cli/worker.ts'
 const CONNECTION = ['store', 'temporalAddress', 'temporalNamespace'] as const
 const OWN_SERVER = ['store', 'temporalNamespace'] as const
 const SERVERS = ['temporalCli', 'temporalPort', 'temporalUiPort', 'resumeEveryMs', 'scriptedSettings', 'seed'] as const
+const ENVIRONMENTS = ['environmentBase', 'environmentNetwork', 'environmentCertificates'] as const
 const WORKER = [
   'workerActivities',
   'sliceSteps',
@@ -37,6 +39,11 @@ const WORKER = [
   'sandboxMemoryMb',
   'sandboxCpus',
   'sandboxPids',
+  'sandboxDiskMb',
+  'sandboxStarts',
+  ...ENVIRONMENTS,
+  'checkpointMs',
+  'rerunMs',
 ] as const
 const ROLLOUT = [
   'campaign',
@@ -47,6 +54,7 @@ const ROLLOUT = [
   'rollouts',
   'concurrency',
   'carry',
+  'onConflict',
   'accept',
   'threshold',
   'refinements',
@@ -80,9 +88,17 @@ let exitCode: number = EXIT.ended
 verb(
   'doctor',
   'what is here, and how to fix what is not',
-  [...CONNECTION, 'temporalCli', 'dockerHost', 'sandbox', 'environment'],
-  (it) => doctor(it),
+  [...CONNECTION, 'temporalCli', 'dockerHost', 'sandbox', 'environment', 'mirrors', ...ENVIRONMENTS],
+  (it) =>
+    doctor({
+      ...it,
+      at: (it.flags['at'] as string | undefined) ?? null,
+      testFiles: (it.flags['tests'] as string[] | undefined) ?? [],
+      tryEnvironment,
+    }),
 )
+  .option('--at <sha>', 'with --environment REPO: the commit whose environment is tried (the head of the main line)')
+  .option('--tests <files...>', 'with --environment REPO: the test files that are run (all)')
 verb(
   'demo',
   'the main job, whole, with nothing but this machine',

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { prettifyError, ZodError } from 'zod'
 import { resolveChain, storeChain } from './activities/chainRecord.ts'
 import type { Ports } from './activities/ports.ts'
+import type { EnvironmentBuild } from './activities/stageEnvironment.ts'
 import { ConfigError, readHost, type Config } from './config.ts'
 import { createRedact } from './domain/redaction.ts'
 import type { Chain, ChainImport } from './formats/chain.ts'
@@ -58,6 +59,7 @@ export function composeGit(config: Config): GitHost {
   return createGitHost({
     cacheDir: join(storeDir(config), 'cache'),
     cloneUrl: (repository) => `${config.githubServerUrl.replace(/\/$/, '')}/${repository}.git`,
+    environment: { PATH: readHost().path, ...readHost().network },
   })
 }
 
@@ -109,6 +111,16 @@ function composeModel(config: Config, scriptedUrl: string | null): ChatModel {
     )
   }
   return createOpenAiModel({ ...common, baseUrl: scriptedUrl, apiKey: 'scripted', isScripted: true })
+}
+
+/** How images of environments are built on this host. */
+export function composeEnvironmentBuild(config: Config): EnvironmentBuild {
+  return {
+    baseImage: config.environmentBase,
+    network: config.environmentNetwork,
+    argumentNames: Object.keys(readHost().build).sort(),
+    hasCertificates: config.environmentCertificates !== null,
+  }
 }
 
 /** Everything that activities reach, from settings. `isDraining` turns true when the worker is asked to stop. */

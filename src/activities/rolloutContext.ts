@@ -81,7 +81,7 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
   async function chooseEnvironment(stage: Stage): Promise<Omit<StageEnvironmentRecord, 'format'>> {
     if (settings.environment) {
       const text = (await store.getBlob(settings.environment)).toString('utf8')
-      const origin = { kind: 'given' as const, files: [], notes: [] }
+      const origin = { kind: 'given' as const, recipe: null, files: [], notes: [] }
       return { environment: environmentSchema.parse(JSON.parse(text)), origin, reason: null }
     }
     if (!settings.seeksEnvironment) return { environment: null, origin: null, reason: 'no environment was given' }

@@ -1,4 +1,5 @@
 export type { EnvironmentBuild } from '../domain/environment/build.ts'
+import { digestOf } from '../domain/digest.ts'
 import type { EnvironmentBuild } from '../domain/environment/build.ts'
 import { filesToRead, planEnvironment } from '../domain/environment/plan.ts'
 import type { Stage } from '../formats/chain.ts'
@@ -7,6 +8,8 @@ import type { GitRepository } from '../git/port.ts'
 import type { BuildContext, SandboxError } from '../sandbox/port.ts'
 import { InvalidInputError } from './edge.ts'
 import type { Ports } from './ports.ts'
+import type { RolloutContext } from './rolloutContext.ts'
+import { findSubmodules } from './submodules.ts'
 
 /** The environment of a stage, where it comes from, and what its image is built from. */
 export interface StageEnvironment {
@@ -28,14 +31,18 @@ const LEASE_MS = 60 * 60_000
  * {@link SandboxError} `unreachable`.
  */
 export async function findStageEnvironment(options: {
-  ports: Pick<Ports, 'sandboxes' | 'instance' | 'redact'>
+  ports: Pick<Ports, 'git' | 'sandboxes' | 'instance' | 'redact'>
   repository: GitRepository
+  /** Where submodules are looked for: a folder of mirrors, or null for the store's own clones. */
+  mirrors?: string | null
   stage: Pick<Stage, 'number' | 'baseSha' | 'testFiles'>
   given: Environment | null
   kind: 'docker' | 'bubblewrap' | 'process'
   build: EnvironmentBuild
 }): Promise<StageEnvironment | { reason: string }> {
-  const { ports, repository, stage, given, kind, build } = options
+  const { ports, repository, mirrors = null, stage, given, kind, build } = options
+  const contextOf = (environment: Environment, tree: string) =>
+    openBuildContext({ ports, repository, mirrors, environment, tree })
   const commit = await repository.commit(stage.baseSha)
   if (commit === null) {
     const next = 'bring the mirror up to date, and start the rollout again'
@@ -43,19 +50,27 @@ export async function findStageEnvironment(options: {
   }
   if (given) {
     const origin: Origin = { kind: 'given', recipe: null, files: [], notes: [] }
-    return { environment: given, origin, buildContext: contextOf(given, repository, commit.tree) }
+    return { environment: given, origin, buildContext: await contextOf(given, commit.tree) }
   }
   if (kind !== 'docker') {
     return {
       reason: `without a Docker engine no environment can be built for pull request ${stage.number}: the sandbox is ${kind}; start an engine, or give --environment FILE`,
     }
   }
-  const planned = await planTree({ repository, tree: commit.tree, date: commit.committedAt, testFiles: stage.testFiles, build })
+  const planned = await planTree({
+    repository,
+    tree: commit.tree,
+    date: commit.committedAt,
+    testFiles: stage.testFiles,
+    build,
+  })
   if ('reason' in planned) return planned
-  const found = { ...planned, buildContext: contextOf(planned.environment, repository, commit.tree) }
+  const found = { ...planned, buildContext: await contextOf(planned.environment, commit.tree) }
   const fault = await buildOnce(ports, found)
   if (fault === null) return found
-  return { reason: `the ${planned.origin.recipe} environment of pull request ${stage.number} cannot be built: ${fault}` }
+  return {
+    reason: `the ${planned.origin.recipe} environment of pull request ${stage.number} cannot be built: ${fault}`,
+  }
 }
 
 /** Has the image made, by a sandbox that is removed at once. Returns why it cannot be made, or null. */
@@ -102,8 +117,22 @@ export async function planTree(options: {
   return planEnvironment({ paths, read: (path) => texts.get(path) ?? null, date, testFiles, build })
 }
 
-/** The files of a tree as a build context, for an environment that copies from the repository. */
-export function contextOf(environment: Environment, repository: GitRepository, tree: string): BuildContext | undefined {
+/**
+ * The files of a tree as a build context, for an environment that copies from the repository: with the files of its
+ * submodules, as far as their repositories are at hand.
+ */
+export async function openBuildContext(options: {
+  ports: Pick<Ports, 'git'>
+  repository: GitRepository
+  mirrors: string | null
+  environment: Environment
+  tree: string
+}): Promise<BuildContext | undefined> {
+  const { ports, repository, mirrors, environment, tree } = options
   if (environment.dockerfile === undefined || environment.context !== 'repository') return undefined
-  return { id: tree, open: () => repository.exportFiles(tree) }
+  const context = { repository, chain: { repository: repository.name }, settings: { mirrors } } as RolloutContext
+  const { submodules } = await findSubmodules(ports as Ports, context, tree)
+  if (submodules.length === 0) return { id: tree, open: () => repository.exportFiles(tree) }
+  const id = digestOf([tree, ...submodules.map(({ path, tree }) => `${path} ${tree}`)].join('\n'))
+  return { id, open: () => repository.exportRepository(tree, { submodules }) }
 }

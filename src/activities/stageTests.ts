@@ -144,7 +144,7 @@ export async function studyEnvironment(
 
 async function originOf(ports: Ports, context: RolloutContext, stage: number): Promise<Origin | null> {
   const record = await ports.store.getRecord<StageEnvironmentRecord>(recordKey.stageEnvironment(context.id, stage))
-  return record?.origin ? { recipe: null, ...record.origin } : null
+  return record?.origin ?? null
 }
 
 function reasonAgainst(stage: Stage, runs: readonly StudyRun[], failToPass: string[]): string | null {
@@ -159,7 +159,10 @@ function reasonAgainst(stage: Stage, runs: readonly StudyRun[], failToPass: stri
 
 /** Fixtures beside tests are laid with them, but are no arguments of the test command. */
 function isRunnable(path: string): boolean {
-  return /\.(py|[cm]?[jt]sx?|go|rs|java|kt|rb|php|c|cc|cpp|cxx|sh|t)$/.test(path) && !/(^|\/)(__init__|conftest)\.py$/.test(path)
+  return (
+    /\.(py|[cm]?[jt]sx?|go|rs|java|kt|rb|php|c|cc|cpp|cxx|sh|t)$/.test(path) &&
+    !/(^|\/)(__init__|conftest)\.py$/.test(path)
+  )
 }
 
 function quote(text: string): string {

@@ -1,10 +1,10 @@
 import { isTestPath } from '../domain/testPath.ts'
 import type { Environment, Origin, TestReport } from '../formats/environment.ts'
-import type { GitRepository } from '../git/port.ts'
+import type { GitHost, GitRepository } from '../git/port.ts'
 import type { SandboxError, SandboxProvider } from '../sandbox/port.ts'
 import type { EnvironmentBuild } from '../domain/environment/build.ts'
 import { SetupFailedError } from './layRepository.ts'
-import { contextOf, planTree } from './stageEnvironment.ts'
+import { openBuildContext, planTree } from './stageEnvironment.ts'
 import { runTestCommand } from './stageTests.ts'
 
 /** How far an environment of a repository's tree came. */
@@ -30,6 +30,8 @@ const SHOWN_CHARACTERS = 4_000
  * `testFiles` empty: all tests. Stores nothing. Throws {@link SandboxError} `unreachable` and `lost`.
  */
 export async function tryEnvironment(options: {
+  git: GitHost
+  mirrors: string | null
   provider: SandboxProvider
   repository: GitRepository
   tree: string
@@ -41,7 +43,7 @@ export async function tryEnvironment(options: {
   onLine: (line: string) => void
   signal: AbortSignal
 }): Promise<TriedEnvironment> {
-  const { provider, repository, tree, date, testFiles, build, redact, onLine, signal } = options
+  const { git, mirrors, provider, repository, tree, date, testFiles, build, redact, onLine, signal } = options
   const planned = await planTree({ repository, tree, date, testFiles, build })
   if ('reason' in planned) return { status: 'none', reason: planned.reason }
   const { environment, origin } = planned
@@ -53,7 +55,7 @@ export async function tryEnvironment(options: {
       name,
       labels: { owner: 'prchain-doctor', purpose: 'doctor' },
       environment,
-      buildContext: contextOf(environment, repository, tree),
+      buildContext: await openBuildContext({ ports: { git }, repository, mirrors, environment, tree }),
     })
     const buildMs = Math.round(performance.now() - started)
     onLine('running its tests')
@@ -61,7 +63,11 @@ export async function tryEnvironment(options: {
     for (const [index, script] of environment.setup.entries()) {
       const outcome = await sandbox.exec(`setup.${index}`, { script, timeoutMs: environment.timeouts.setupMs }, signal)
       if (outcome.exitCode === 0) continue
-      const failure = new SetupFailedError(script, outcome.exitCode, redact(outcome.output.toString('utf8').slice(-SHOWN_CHARACTERS)))
+      const failure = new SetupFailedError(
+        script,
+        outcome.exitCode,
+        redact(outcome.output.toString('utf8').slice(-SHOWN_CHARACTERS)),
+      )
       return { status: 'setup-failed', environment, origin, reason: failure.message }
     }
     let output = ''

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { findTemporal } from '../../temporal/binary.ts'
-import { composeGitHub, composeSandboxes, hasRealModel, storeDir } from '../compose.ts'
+import { composeGitHub, hasRealModel, storeDir } from '../compose.ts'
 import { readHost, type Config } from '../config.ts'
-import { readEnvironment } from './rolloutSettings.ts'
+import { checkEnvironment, type TryEnvironment } from './doctorEnvironment.ts'
+import { checkSandboxes } from './doctorSandboxes.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, type Terminal } from './terminal.ts'
 
@@ -17,24 +18,40 @@ export interface Finding {
   fix: string
 }
 
-/** `prchain doctor`: what is here and how to fix what is not. Changes nothing. Exit 1 when something needed is missing. */
-export async function doctor(options: { config: Config; terminal: Terminal }): Promise<number> {
+/**
+ * `prchain doctor`: what is here and how to fix what is not. With an environment it is checked too: that of a
+ * repository is looked for at its head or at the commit `at`, built, and the tests run once. Changes nothing else.
+ * Exit 1 when something needed is missing.
+ */
+export async function doctor(options: {
+  config: Config
+  terminal: Terminal
+  signal: AbortSignal
+  at: string | null
+  testFiles: readonly string[]
+  tryEnvironment: TryEnvironment
+}): Promise<number> {
   const { config, terminal } = options
-  const findings = [
+  const checked = await checkEnvironment(options)
+  const findings: Finding[] = [
     checkNode(),
     await checkGit(),
     await checkTemporalCli(config),
     await checkTemporalServer(config),
-    await checkDocker(config),
+    ...(await checkSandboxes(config)),
     await checkModel(config),
     await checkGitHub(config),
-    ...(config.environment === null ? [] : [await checkEnvironment(config.environment)]),
-    { what: 'store', status: 'ok', found: storeDir(config), fix: '' } satisfies Finding,
+    ...(checked === null ? [] : [checked.finding]),
+    { what: 'store', status: 'ok', found: storeDir(config), fix: '' },
   ]
-  terminal.emit({ format: 'prchain.doctor/1', findings })
+  const document = { format: 'prchain.doctor/1' as const, findings, environment: checked?.environment ?? null }
+  terminal.emit(document)
   const mark = { ok: 'ok', missing: 'MISSING', optional: 'not here' }
   const rows = findings.map(({ what, status, found, fix }) => [what, mark[status], fix ? `${found}; ${fix}` : found])
-  if (!terminal.isJson) for (const line of columns(rows)) terminal.say(line)
+  if (!terminal.isJson) {
+    for (const line of columns(rows)) terminal.say(line)
+    for (const line of checked?.lines ?? []) terminal.say(line)
+  }
   return findings.some((finding) => finding.status === 'missing') ? EXIT.failed : EXIT.ended
 }
 
@@ -76,7 +93,10 @@ async function checkTemporalCli(config: Config): Promise<Finding> {
       allowInstall: false,
     })
     return { what: 'Temporal CLI', status: 'ok', found: `${found.version} (${found.source})`, fix: '' }
-  } catch {
+  } catch (error) {
+    if (config.temporalCli !== null) {
+      return { what: 'Temporal CLI', status: 'missing', found: (error as Error).message, fix: '' }
+    }
     return {
       what: 'Temporal CLI',
       status: 'optional',
@@ -103,22 +123,6 @@ async function checkTemporalServer(config: Config): Promise<Finding> {
     return { what, status: 'ok', found: `${session.address}${session.uiUrl ? `, UI ${session.uiUrl}` : ''}`, fix: '' }
   } catch (error) {
     return { what, status: 'missing', found: (error as Error).message, fix: '' }
-  }
-}
-
-async function checkDocker(config: Config): Promise<Finding> {
-  const what = 'Docker engine'
-  try {
-    await composeSandboxes(config)('docker').list({ owner: 'nobody' })
-    return { what, status: 'ok', found: config.dockerHost ?? 'default socket', fix: '' }
-  } catch (error) {
-    const isNeeded = config.sandbox === 'docker' || hasRealModel(config)
-    return {
-      what,
-      status: isNeeded ? 'missing' : 'optional',
-      found: (error as Error).message.split(';')[0]!,
-      fix: 'install and start Docker, or set DOCKER_HOST; without it agents run as plain processes, which do not isolate',
-    }
   }
 }
 
@@ -169,20 +173,5 @@ async function checkGitHub(config: Config): Promise<Finding> {
       found: `${config.githubApiUrl}, ${token}: ${(error as Error).message.split(';')[0]}`,
       fix: 'check the network and GITHUB_API_URL; mining needs it, chains that are in the store do not',
     }
-  }
-}
-
-async function checkEnvironment(path: string): Promise<Finding> {
-  const what = 'environment'
-  try {
-    const { image, test } = await readEnvironment(path)
-    return {
-      what,
-      status: 'ok',
-      found: `${path}: ${image ?? 'built from its Dockerfile'}, tests by ${test.report}`,
-      fix: '',
-    }
-  } catch (error) {
-    return { what, status: 'missing', found: (error as Error).message, fix: '' }
   }
 }

@@ -110,10 +110,8 @@ export type CarryOver = z.infer<typeof carryOver>
 export const stageEnvironmentRecord = z.object({
   format: z.literal('prchain.stage-environment/1'),
   environment: environment.nullable(),
-  /** `given` by the user, `found` in the repository, or made by a built-in `recipe`; null without one. */
-  origin: z
-    .object({ kind: z.enum(['given', 'found', 'recipe']), files: z.array(z.string()), notes: z.array(z.string()) })
-    .nullable(),
+  /** Null without an environment. */
+  origin: origin.nullable(),
   /** Why there is none, else null. */
   reason: z.string().nullable(),
 })

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { createByteReader } from './byteReader.ts'
 import { makeFreshRepository } from './freshRepository.ts'
 import { foldersAbove, pathToBytes } from './path.ts'
-import { GitError } from './port.ts'
+import { GitError, type GitRepository } from './port.ts'
 import { inScratch, treeOf, type Scratch } from './scratch.ts'
 import { tarEnd, tarHeader, tarPadding } from './tarHeader.ts'
 import { GITLINK_MODE, listTree, type TreeEntry } from './trees.ts'
@@ -13,10 +13,27 @@ import { GITLINK_MODE, listTree, type TreeEntry } from './trees.ts'
  * A tar of a tree's files, their bytes as git holds them, and a `.git` with this one state. The same bytes each time
  * while the cache lasts. Throws {@link GitError} `missing` when the mirror is incomplete.
  */
-export async function exportWorkTree(scratch: Scratch, object: string): Promise<Readable> {
+export async function exportWorkTree(
+  scratch: Scratch,
+  object: string,
+  options: { workTree?: string; submodules?: { path: string; repository: GitRepository; tree: string }[] } = {},
+): Promise<Readable> {
   const tree = await treeOf(scratch, object)
   const gitDir = await makeFreshRepository(scratch, tree)
-  return Readable.from(archive(scratch, await listTree(scratch, tree), gitDir), { objectMode: false })
+  const laid = options.workTree === undefined ? tree : await treeOf(scratch, options.workTree)
+  return Readable.from(archive(scratch, await listTree(scratch, laid), gitDir), { objectMode: false })
+}
+
+/** A tar of a tree's files alone. */
+export async function exportTreeFiles(scratch: Scratch, object: string): Promise<Readable> {
+  const entries = await listTree(scratch, await treeOf(scratch, object))
+  return Readable.from(
+    (async function* () {
+      yield* archiveFiles(scratch, entries)
+      yield tarEnd()
+    })(),
+    { objectMode: false },
+  )
 }
 
 async function* archive(scratch: Scratch, entries: readonly TreeEntry[], gitDir: string): AsyncGenerator<Buffer> {

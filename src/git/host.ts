@@ -3,13 +3,15 @@ import { join, resolve } from 'node:path'
 import { removeStaleAsides } from './aside.ts'
 import { captureWorkTree } from './capture.ts'
 import { listChanges, makePatch } from './diff.ts'
-import { exportWorkTree } from './export.ts'
+import { decideConflicts } from './conflicts.ts'
+import { exportTreeFiles, exportWorkTree } from './export.ts'
 import { findMergeBase, readCommit, readLog, readPullHead } from './history.ts'
 import { mergeThree } from './merge.ts'
 import { cloneMirror, findMirror, type Mirror } from './mirror.ts'
 import type { GitHost, GitRepository } from './port.ts'
 import { createGit } from './process.ts'
 import { checkName, inScratch, openScratch, type Scratch } from './scratch.ts'
+import { listSubmodules } from './submodules.ts'
 import { applyPatchTo, findMissingObjects, listTree, readFileAt, takePaths } from './trees.ts'
 import { findWordsAt } from './words.ts'
 
@@ -66,10 +68,13 @@ function createRepository(scratch: Scratch): GitRepository {
     findWords: (tree, words) => findWordsAt(scratch, tree, words),
     missingObjects: (tree) => findMissingObjects(scratch, tree),
     mergeTrees: (trees) => mergeThree(scratch, trees),
+    resolveConflicts: (merged, side) => decideConflicts(scratch, merged, side),
+    submodules: (tree) => listSubmodules(scratch, tree),
     withPathsFrom: (tree, source, paths) => takePaths(scratch, tree, source, paths),
     applyPatch: (tree, patch) => applyPatchTo(scratch, tree, patch),
     captureTree: (tar, options) => captureWorkTree(scratch, tar, options),
-    exportRepository: (tree) => exportWorkTree(scratch, tree),
+    exportRepository: (tree, options) => exportWorkTree(scratch, tree, options),
+    exportFiles: (tree) => exportTreeFiles(scratch, tree),
     async has(object) {
       const command = { ...inScratch(scratch), okCodes: [0, 1] }
       return (await scratch.git.run(['cat-file', '-e', checkName(scratch, object)], command)).code === 0

@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pathFromBytes } from './path.ts'
+import { readConflicts } from './conflicts.ts'
 import type { MergeOutcome } from './port.ts'
 import type { GitCommand } from './process.ts'
 import { besideScratch, treeOf, type Scratch } from './scratch.ts'
@@ -40,21 +40,24 @@ export async function mergeThree(
         `${await commitTree(scratch, command, tree, ['-p', parent])}\n`,
       )
     }
-    const args = ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', LABELS.ours, LABELS.theirs]
-    const { code, stdout } = await scratch.git.run(args, { ...command, okCodes: [0, 1] })
-    const [tree = '', ...paths] = stdout
-      .toString('latin1')
-      .split('\0')
-      .filter((field) => field !== '')
-    if (code === 0) return { kind: 'clean', tree: tree.trim() }
-    return {
-      kind: 'conflict',
-      tree: tree.trim(),
-      paths: paths.map((path) => pathFromBytes(Buffer.from(path, 'latin1'))),
-    }
+    const args = ['merge-tree', '--write-tree', '-z', '--no-messages', LABELS.ours, LABELS.theirs]
+    const diff3 = ['-c', 'merge.conflictStyle=diff3']
+    const { code, stdout } = await scratch.git.run([...diff3, ...args], { ...command, okCodes: [0, 1] })
+    const [tree = Buffer.alloc(0), ...entries] = splitFields(stdout)
+    const name = tree.toString('latin1').trim()
+    if (code === 0) return { kind: 'clean', tree: name }
+    return { kind: 'conflict', tree: name, conflicts: await readConflicts(scratch, entries) }
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
+}
+
+function splitFields(output: Buffer): Buffer[] {
+  const fields: Buffer[] = []
+  for (let start = 0, end = output.indexOf(0); end >= 0; start = end + 1, end = output.indexOf(0, start)) {
+    if (end > start) fields.push(output.subarray(start, end))
+  }
+  return fields
 }
 
 /** A commit of a tree by nobody at the beginning of time: the same object each time. */

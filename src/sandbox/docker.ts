@@ -1,38 +1,36 @@
-import { setTimeout } from 'node:timers/promises'
 import type Docker from 'dockerode'
-import { openEngine, runAsRoot, statusOf, translateError, type DockerEngine } from './dockerEngine.ts'
-import { provideImage } from './dockerImage.ts'
-import { AGENT_ID, HOME, RECORDS, REPOSITORY, openDockerSandbox } from './dockerSandbox.ts'
-import { SandboxError, type SandboxProvider, type SandboxSpec } from './port.ts'
-import { REQUIRED_PROGRAMS } from './runner.ts'
+import type { ChannelLine } from './channelLine.ts'
+import { REPOSITORY, containerOptions, memoryLimit, writableFolders, type ContainerLimits } from './dockerContainer.ts'
+import { openEngine, statusOf, translateError, type DockerEngine } from './dockerEngine.ts'
+import { createGate } from './dockerGate.ts'
+import { provideImage, type BuildOptions } from './dockerImage.ts'
+import { lifeOf, openDockerLine, openDockerSandbox } from './dockerSandbox.ts'
+import { provideSandboxImage } from './dockerSandboxImage.ts'
+import { SandboxError, type SandboxPlace, type SandboxProvider } from './port.ts'
 
-/** What every container of a provider may use, and where its engine is. */
-export interface DockerOptions {
+/** What every container of a provider may use, what its image is made with, and where its engine is. */
+export interface DockerOptions extends ContainerLimits, BuildOptions {
   /** A socket's path, or an address as `DOCKER_HOST` has it. */
   socketPath?: string
-  /** No sandbox has a network. */
-  network?: 'none'
-  /** The image of a sandbox without an environment, or whose environment names none. */
-  defaultImage?: string
-  memoryBytes: number
-  /** Processor cores; a fraction is allowed. */
-  cpus: number
-  /** Processes and threads. */
-  pids: number
+  /** How many containers are made, started or removed at a time; the others wait. Commands do not. */
+  startsAtOnce?: number
 }
 
-/** What a process in a container could need as root, all of it to set up and to end the agent's commands. */
-const CAPABILITIES = ['SETUID', 'SETGID', 'KILL', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER']
+const STARTS_AT_ONCE = 4
+const LABEL_PREFIX = 'prchain.'
 
 /**
  * Makes sandboxes as Docker containers: no network, no mount of the host, no capability for the agent, which is user
- * 1000. Records of commands are root's. Image and environment variables come from the environment; its setup commands
- * are the caller's to run. A container is `prchain-<name>` once it is whole; a create that was cut off leaves
- * `prchain.new-<name>`, which `find` does not see and the next `create` or `remove` takes away.
+ * 1000, and nothing that can be written to but folders of a stated size. Records of commands are root's. Image and
+ * environment variables come from the environment; its setup commands are the caller's to run. A container is
+ * `prchain-<name>` once it is whole; a create that was cut off leaves `prchain.new-<name>`, which `find` does not see
+ * and the next `create` or `remove` takes away.
  */
 export function createDockerProvider(options: DockerOptions): SandboxProvider {
   const engine = openEngine(options.socketPath)
   const { docker } = engine
+  const gated = createGate(options.startsAtOnce ?? STARTS_AT_ONCE)
+  const lines = new Map<string, { life: string; line: ChannelLine }>()
 
   const translated = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
     try {
@@ -41,19 +39,33 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
       throw translateError(engine, what, error)
     }
   }
+  const closeLine = (name: string) => {
+    lines.get(name)?.line.close()
+    lines.delete(name)
+  }
+  const open = (name: string, container: Docker.ContainerInspectInfo) => {
+    const life = lifeOf(container)
+    if (lines.get(name)?.life !== life) closeLine(name)
+    const { line } = lines.get(name) ?? { line: openDockerLine(engine, name, container) }
+    lines.set(name, { life, line })
+    return openDockerSandbox(engine, name, container, line)
+  }
 
   return {
     kind: 'docker',
     isIsolating: true,
     repositoryPath: () => REPOSITORY,
     async create(spec) {
-      const what = `making sandbox ${spec.name}`
-      requireName(spec.name)
-      const image = await provideImage(engine, spec.environment, options.defaultImage ?? null)
-      return translated(what, async () => {
-        await removeContainers(engine, spec.name)
+      const { name, environment, buildContext } = spec
+      const what = `making sandbox ${name}`
+      requireName(name)
+      const parent = await provideImage(engine, environment, { ...options, buildContext })
+      const image = await provideSandboxImage(engine, parent, environment?.writable ?? [], what)
+      const make = async () => {
+        closeLine(name)
+        await removeContainers(engine, name)
         const container = await docker
-          .createContainer(containerOptions(spec, image, options))
+          .createContainer(containerOptions({ containerName: unfinishedName(name), spec, image, limits: options }))
           .catch((error: unknown) => {
             if (statusOf(error) !== 409) throw error
             throw new SandboxError('unreachable', `${what}: another process is making it too; try again`, {
@@ -61,100 +73,78 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
             })
           })
         await container.start()
-        await prepare(container, what, image)
-        await container.rename({ name: containerName(spec.name) })
-        return openDockerSandbox(engine, spec.name, await container.inspect())
-      })
+        await container.rename({ name: containerName(name) })
+        return open(name, await container.inspect())
+      }
+      return translated(what, () => gated(make))
     },
     find: (name) =>
       translated(`looking for sandbox ${name}`, async () => {
         requireName(name)
         const container = await docker.getContainer(containerName(name)).inspect().catch(nullWhenAbsent)
-        return container?.State.Running ? openDockerSandbox(engine, name, container) : null
+        return container?.State.Running ? open(name, container) : null
       }),
     remove: (name) =>
       translated(`removing sandbox ${name}`, async () => {
         requireName(name)
-        await removeContainers(engine, name)
+        closeLine(name)
+        await gated(() => removeContainers(engine, name))
       }),
     list: (labels) =>
       translated('listing sandboxes', async () => {
-        const wanted = Object.entries(labels).map(([key, value]) => `prchain.${key}=${value}`)
-        const filters = { label: ['prchain.name', ...wanted] }
+        const wanted = Object.entries(labels).map(([key, value]) => `${LABEL_PREFIX}${key}=${value}`)
+        const filters = { label: [`${LABEL_PREFIX}name`, ...wanted] }
         const containers = await docker.listContainers({ all: true, filters })
-        return [...new Set(containers.map((container) => container.Labels['prchain.name'] ?? ''))].sort()
+        const found = new Map(containers.map(({ Labels }) => [Labels[`${LABEL_PREFIX}name`] ?? '', ownLabels(Labels)]))
+        return [...found].map(([name, own]) => ({ name, labels: own })).sort((a, b) => (a.name < b.name ? -1 : 1))
       }),
+    describe: () => translated('asking the Docker engine what it is', () => describeEngine(engine, options)),
   }
 }
 
-function containerOptions(spec: SandboxSpec, image: string, options: DockerOptions): Docker.ContainerCreateOptions {
-  const labels = Object.entries({ owner: 'prchain', ...spec.labels, name: spec.name })
-  const env = { HOME, LANG: 'C.UTF-8', TZ: 'UTC', PYTHONHASHSEED: '0', ...spec.environment?.env }
+async function describeEngine(engine: DockerEngine, limits: ContainerLimits): Promise<SandboxPlace> {
+  const info = (await engine.docker.info()) as EngineInfo
+  const mebibytes = (bytes: number) => `${Math.round(bytes / 1_048_576)} MiB`
+  const folders = writableFolders(limits).map(({ path, sizeBytes }) => `${path} ${mebibytes(sizeBytes)}`)
+  const held = (isHeld: boolean | undefined, how: string) => (isHeld === false ? `not held: the engine cannot` : how)
   return {
-    name: unfinishedName(spec.name),
-    Image: image,
-    Entrypoint: ['sleep'],
-    Cmd: ['infinity'],
-    User: '0:0',
-    WorkingDir: '/',
-    Hostname: 'sandbox',
-    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    Labels: Object.fromEntries(labels.map(([key, value]) => [`prchain.${key}`, value])),
-    Healthcheck: { Test: ['NONE'] },
-    HostConfig: {
-      NetworkMode: options.network ?? 'none',
-      Init: true,
-      CapDrop: ['ALL'],
-      CapAdd: CAPABILITIES,
-      SecurityOpt: ['no-new-privileges'],
-      Memory: options.memoryBytes,
-      MemorySwap: options.memoryBytes,
-      NanoCpus: Math.round(options.cpus * 1e9),
-      PidsLimit: options.pids,
-      RestartPolicy: { Name: 'no' },
-      LogConfig: { Type: 'none', Config: {} },
-    },
+    id: `docker-${(info.ID ?? '').toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}`,
+    version: `Docker ${info.ServerVersion ?? 'of unknown version'}, ${info.OperatingSystem ?? 'unknown system'}`,
+    limits: [
+      { what: 'network', how: 'none' },
+      { what: 'root file system', how: 'read-only' },
+      {
+        what: 'disk',
+        how: `tmpfs of fixed size: ${folders.join(', ')}; folders that an environment calls writable, and volumes of its image, are not held`,
+      },
+      {
+        what: 'memory',
+        how: held(
+          info.MemoryLimit,
+          `${mebibytes(memoryLimit(limits))} with all that those folders hold, ${mebibytes(limits.memoryBytes)} when they are full; ${info.SwapLimit === false ? 'swap is not held: the engine cannot' : 'no swap'}`,
+        ),
+      },
+      { what: 'processors', how: held(info.CpuCfsQuota, `${limits.cpus}`) },
+      { what: 'processes', how: held(info.PidsLimit, `${limits.pids}`) },
+      { what: 'privileges', how: 'user 1000, no capability, no new privileges' },
+    ],
   }
 }
 
-/** Finds out whether the image can hold a sandbox, and makes its folders and the agent's user. */
-const PREPARATION = `
-lacks=
-for program in ${REQUIRED_PROGRAMS.join(' ')} setpriv chown id sleep; do
-  command -v "$program" >/dev/null || lacks="$lacks $program"
-done
-[ -z "$lacks" ] || { echo "lacks$lacks"; exit 0; }
-mkdir -p ${REPOSITORY} ${HOME} ${RECORDS} && chmod 700 ${RECORDS} && chown root:root ${RECORDS} || exit 1
-chown ${AGENT_ID}:${AGENT_ID} ${REPOSITORY} ${HOME} || exit 1
-[ -d /tmp ] || mkdir -m 1777 /tmp
-id ${AGENT_ID} >/dev/null 2>&1 || echo "agent:x:${AGENT_ID}:${AGENT_ID}::${HOME}:/bin/bash" >> /etc/passwd
-while IFS=: read -r name password group members; do [ "$group" = ${AGENT_ID} ] && break; done < /etc/group ||
-  echo "agent:x:${AGENT_ID}:" >> /etc/group
-echo ready
-`
+/** What of the engine's own words is used; Podman leaves some of it out. */
+interface EngineInfo {
+  ID?: string
+  ServerVersion?: string
+  OperatingSystem?: string
+  MemoryLimit?: boolean
+  SwapLimit?: boolean
+  PidsLimit?: boolean
+  CpuCfsQuota?: boolean
+}
 
-async function prepare(container: Docker.Container, what: string, image: string): Promise<void> {
-  const fail = (fault: string) => {
-    const next = 'use an image with bash, coreutils, util-linux and tar'
-    return new SandboxError('invalid', `${what}: the image ${image} ${fault}; ${next}`)
-  }
-  const prepared = await runAsRoot(container, ['sh', '-c', PREPARATION]).catch((error: unknown) => ({ error }))
-  const said = 'error' in prepared ? '' : prepared.stdout.toString().trim()
-  if (said === 'ready') return
-  const lacks = /^lacks (.*)$/.exec(said)?.[1]
-  if (lacks !== undefined) throw fail(`lacks ${lacks}`)
-  let { State: state } = await container.inspect()
-  // A container's end cuts its streams a moment before the engine says that it has stopped.
-  for (let tries = 0; state.Running && tries < 20; tries++) {
-    await setTimeout(50)
-    state = (await container.inspect()).State
-  }
-  if (!state.Running) {
-    // 127 is how the container's init says that it found no such program.
-    throw fail(state.ExitCode === 127 ? 'lacks sleep' : `ends at once with exit code ${state.ExitCode}`)
-  }
-  if ('error' in prepared) throw prepared.error
-  throw fail(`cannot be prepared (exit code ${prepared.code}: ${said} ${prepared.stderr})`)
+function ownLabels(labels: Record<string, string>): Record<string, string> {
+  const own = Object.entries(labels).filter(([key]) => key.startsWith(LABEL_PREFIX))
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(LABEL_PREFIX.length), value]))
 }
 
 async function removeContainers(engine: DockerEngine, name: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { Agent } from 'node:http'
+import type { Socket } from 'node:net'
 import { pipeline, type Duplex, type Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import Docker from 'dockerode'
@@ -81,6 +82,8 @@ function isStopped(reason: string): boolean {
 
 /** A process that was started in a container as root. */
 export interface RootExec {
+  /** The connection: what is written to it is its stdin, if that was asked for. */
+  socket: Duplex & Partial<Pick<Socket, 'ref' | 'unref'>>
   /** Its stdout. Destroying it ends the connection, not the process. */
   stdout: Readable
   /** The end of its stderr so far. */
@@ -96,9 +99,9 @@ export interface RootExec {
 export async function startAsRoot(
   container: Docker.Container,
   argv: readonly string[],
-  options: { input?: Buffer; beforeStart?: () => Promise<void> } = {},
+  options: { hasInput?: boolean; beforeStart?: () => Promise<void> } = {},
 ): Promise<RootExec> {
-  const hasInput = options.input !== undefined
+  const hasInput = options.hasInput ?? false
   const exec = await container.exec({
     AttachStdin: hasInput,
     AttachStdout: true,
@@ -114,25 +117,15 @@ export async function startAsRoot(
   const socket: Duplex = await exec.start({ hijack: true, stdin: hasInput, Tty: false })
   const stdout = new DockerFrames()
   pipeline(socket, stdout, () => socket.destroy())
-  if (options.input) socket.write(options.input)
-  return { stdout, stderr: () => stdout.stderr, exitCode: () => waitForExitCode(exec) }
+  return { socket, stdout, stderr: () => stdout.stderr, exitCode: () => waitForExitCode(container, exec) }
 }
 
-/** Runs a program as {@link startAsRoot} does, to its end. */
-export async function runAsRoot(
-  container: Docker.Container,
-  argv: readonly string[],
-): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
-  const exec = await startAsRoot(container, argv)
-  const stdout = Buffer.concat(await exec.stdout.toArray())
-  return { code: await exec.exitCode(), stdout, stderr: exec.stderr() }
-}
-
-/** The streams of an exec end a moment before the engine has its exit code. */
-async function waitForExitCode(exec: Docker.Exec): Promise<number | null> {
+/** The streams of an exec end a moment before the engine has its exit code; a dead container's never gets one. */
+async function waitForExitCode(container: Docker.Container, exec: Docker.Exec): Promise<number | null> {
   for (let tries = 0; ; tries++) {
     const state = await exec.inspect()
-    if (!state.Running || tries === 200) return state.Running ? null : state.ExitCode
+    if (!state.Running) return state.ExitCode
+    if (tries === 200 || (tries % 8 === 7 && !(await container.inspect()).State.Running)) return null
     await setTimeout(25)
   }
 }

@@ -1,19 +1,13 @@
 import { posix } from 'node:path'
 import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout } from 'node:timers/promises'
 import type Docker from 'dockerode'
-import { ROOT_PATH, runAsRoot, startAsRoot, translateError, type DockerEngine, type RootExec } from './dockerEngine.ts'
+import { ChannelBrokenError, dispatcherArguments, outputFile, type DispatcherStreams } from './channel.ts'
+import { ChannelLine } from './channelLine.ts'
+import { AGENT_ID, RECORDS, REPOSITORY } from './dockerContainer.ts'
+import { ROOT_PATH, startAsRoot, translateError, type DockerEngine, type RootExec } from './dockerEngine.ts'
 import { SandboxError, type Sandbox } from './port.ts'
-import { parseAnswer, runnerArguments, runnerInput } from './runner.ts'
-
-/** Where the repository stands in a container. */
-export const REPOSITORY = '/repo'
-/** The home folder of the agent's user. */
-export const HOME = '/home/agent'
-/** Job records: root's alone. */
-export const RECORDS = '/run/prchain'
-/** The agent's user and group. */
-export const AGENT_ID = 1000
 
 const AGENT = [
   'setpriv',
@@ -28,21 +22,181 @@ const SETTLING_TRIES = 20
 const SETTLING_MS = 50
 
 /** The state of a container on which a sandbox's life hangs. */
-function lifeOf(container: Docker.ContainerInspectInfo): string {
+export function lifeOf(container: Docker.ContainerInspectInfo): string {
   return `${container.Id}@${container.State.StartedAt}`
 }
 
-/** A sandbox in a running container. Keeps nothing of its own: two of them for one container are one sandbox. */
-export function openDockerSandbox(engine: DockerEngine, name: string, container: Docker.ContainerInspectInfo): Sandbox {
+/** The line to a container in its present life: the dispatcher runs as root, and its commands as the agent. */
+export function openDockerLine(
+  engine: DockerEngine,
+  name: string,
+  container: Docker.ContainerInspectInfo,
+): ChannelLine {
+  const handle = engine.docker.getContainer(container.Id)
+  const { requireLife } = watchLife(handle, `sandbox ${name}`, lifeOf(container))
+  const argv = dispatcherArguments({
+    jobs: jobsFolder(container),
+    env: { PATH: `/usr/local/sbin:/usr/local/bin:${ROOT_PATH}`, ...variables(container.Config.Env) },
+    userSwitch: AGENT,
+    scope: { kind: 'user', uid: AGENT_ID },
+  })
+  const open = async (): Promise<DispatcherStreams> => {
+    const exec = await startAsRoot(handle, ['bash', ...argv], { hasInput: true, beforeStart: requireLife })
+    const { socket, stdout, stderr } = exec
+    const hold = (isHeld: boolean) => (isHeld ? socket.ref?.() : socket.unref?.())
+    return { stdin: socket, stdout, stderr, hold, close: () => socket.destroy() }
+  }
+  return new ChannelLine({ open })
+}
+
+/** A sandbox in a running container, over the line to it. Keeps nothing of its own: two of them are one sandbox. */
+export function openDockerSandbox(
+  engine: DockerEngine,
+  name: string,
+  container: Docker.ContainerInspectInfo,
+  line: ChannelLine,
+): Sandbox {
   const handle = engine.docker.getContainer(container.Id)
   const life = lifeOf(container)
   const what = `sandbox ${name}`
-  const env = {
-    PATH: `/usr/local/sbin:/usr/local/bin:${ROOT_PATH}`,
-    ...variables(container.Config.Env),
-  }
-  const jobs = jobsFolder(container)
+  const { requireLife, requireSettledLife } = watchLife(handle, what, life)
 
+  const translated = async <T>(doing: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof ChannelBrokenError)) throw translateError(engine, what, error)
+      try {
+        await requireSettledLife()
+      } catch (failure) {
+        throw translateError(engine, what, failure)
+      }
+      throw new SandboxError('unreachable', `${what}: no answer for ${doing} (${error.message}); ask again`, {
+        cause: error,
+      })
+    }
+  }
+  const requireSuccess = async (exec: RootExec, program: string, allowed: readonly number[]) => {
+    const code = await exec.exitCode()
+    if (code !== null && allowed.includes(code)) return
+    await requireSettledLife()
+    throw new SandboxError(
+      'unreachable',
+      `${what}: ${program} ended with ${code}: ${exec.stderr()}; is its disk full, or its limit of processes reached?`,
+    )
+  }
+  /** What a program prints, whole: the stream fails when it does not end as it is allowed to. */
+  const printedBy = async (argv: string[], allowed: readonly number[]): Promise<Readable> => {
+    const exec = await startAsRoot(handle, argv, { beforeStart: requireLife })
+    // Nobody may be reading yet when the connection breaks; who reads later is told.
+    exec.stdout.on('error', () => {})
+    const whole = async function* () {
+      try {
+        yield* exec.stdout as AsyncIterable<Buffer>
+        await requireSuccess(exec, argv.slice(0, 4).join(' '), allowed)
+      } catch (error) {
+        await requireSettledLife().catch((failure: unknown) => {
+          throw translateError(engine, what, failure)
+        })
+        throw translateError(engine, what, error)
+      } finally {
+        exec.stdout.destroy()
+      }
+    }
+    return Readable.from(whole(), { objectMode: false })
+  }
+
+  return {
+    name,
+    life,
+    async exec(key, command, signal) {
+      signal.throwIfAborted()
+      const placed = { ...command, cwd: posix.join(REPOSITORY, command.cwd ?? '.') }
+      const execution = await line.execute(key, placed, signal).catch((error: unknown) => {
+        signal.throwIfAborted()
+        return translated(`command ${key}`, () => Promise.reject(error))
+      })
+      switch (execution.status) {
+        case 'finished':
+          return execution.outcome
+        case 'lost':
+          throw new SandboxError(
+            'lost',
+            `${what}: command ${key} was killed together with what watched over it; make a new sandbox`,
+          )
+        case 'full':
+          throw new SandboxError(
+            'unreachable',
+            `${what}: no room for the record of command ${key}; store and forget the outputs of earlier ones`,
+          )
+        default:
+          throw new Error(`no such status: ${JSON.stringify(execution satisfies never)}`)
+      }
+    },
+    readOutput: (key) =>
+      translated(`the output of command ${key}`, async () => {
+        const output = await line.readOutput(key)
+        if (output === null) {
+          throw new SandboxError('lost', `${what}: the output of command ${key} was forgotten, or there was none`)
+        }
+        if (output.status === 'whole') return Readable.from([output.bytes], { objectMode: false })
+        return printedBy(['cat', `${jobsFolder(container)}/${outputFile(key)}`], [0])
+      }),
+    forgetOutput: (key) => translated(`forgetting the output of command ${key}`, () => line.forgetOutput(key)),
+    putRepository: (tar) =>
+      line.exclusively(() =>
+        translated('laying the repository', async () => {
+          const argv = [
+            'bash',
+            '-c',
+            CLEARING,
+            'prchain',
+            ...AGENT,
+            'tar',
+            '-C',
+            REPOSITORY,
+            '-xpf',
+            '-',
+            '--no-same-owner',
+          ]
+          const exec = await startAsRoot(handle, argv, { hasInput: true, beforeStart: requireLife })
+          exec.stdout.on('error', () => {}).resume()
+          let sourceFailure: unknown
+          tar.once('error', (error) => (sourceFailure = error))
+          const failure = await pipeline(tar, exec.socket).catch((error: unknown) => error)
+          if (sourceFailure) throw sourceFailure
+          await requireSuccess(exec, `tar into ${REPOSITORY}`, [0]).catch((error: unknown) => {
+            if (!exec.stderr().includes('No space left')) throw error
+            const next = 'give sandboxes a larger one'
+            throw new SandboxError('invalid', `${what}: the repository does not fit its disk; ${next}`, {
+              cause: error,
+            })
+          })
+          if (failure) throw failure
+        }),
+      ),
+    readRepository: () =>
+      translated('reading the repository', () =>
+        // 1 says that a file changed while it was read; the tar is whole all the same.
+        printedBy(['tar', '-C', REPOSITORY, '-c', ...TAR_OPTIONS, '.'], [0, 1]),
+      ),
+    readFile: (path, limitBytes) => translated(`reading ${path}`, () => line.readFile(path, limitBytes)),
+  }
+}
+
+const TAR_OPTIONS = ['--exclude=.git', '--hard-dereference', '--sort=name', '--format=gnu', '-f', '-']
+
+/** Empties the repository's folder, which is a mount and stays, gives it back its owner and mode, and goes on. */
+const CLEARING = `
+shopt -s dotglob nullglob
+cd ${REPOSITORY} || exit 1
+entries=(*)
+for ((n = 0; n < \${#entries[@]}; n += 500)); do rm -rf -- "\${entries[@]:n:500}" || exit 1; done
+chown ${AGENT_ID}:${AGENT_ID} . && chmod 755 . && exec "$@"
+`
+
+/** Tells whether a container is still in the life in which it was found. Both throw `lost` when it is not. */
+function watchLife(handle: Docker.Container, what: string, life: string) {
   const requireLife = async () => {
     const now = await handle.inspect()
     if (now.State.Running && lifeOf(now) === life) return
@@ -58,131 +212,14 @@ export function openDockerSandbox(engine: DockerEngine, name: string, container:
       await setTimeout(SETTLING_MS)
     }
   }
-  const asRoot = async (argv: string[]): Promise<Buffer> => {
-    const { code, stdout, stderr } = await runAsRoot(handle, argv)
-    if (code === 0) return stdout
-    await requireSettledLife()
-    throw new SandboxError(
-      'unreachable',
-      `${what}: ${argv[0]} ended with ${code}: ${stderr}; is its disk full, or its limit of processes reached?`,
-    )
-  }
-  const translated = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      throw translateError(engine, what, error)
-    }
-  }
-  const wholeTar = async function* (exec: RootExec): AsyncGenerator<Buffer> {
-    try {
-      yield* exec.stdout as AsyncIterable<Buffer>
-      const code = await exec.exitCode()
-      // 1 says that a file changed while it was read; the tar is whole all the same.
-      if (code === 0 || code === 1) return
-      await requireSettledLife()
-      throw new SandboxError(
-        'unreachable',
-        `${what}: tar of ${REPOSITORY} ended with ${code}: ${exec.stderr()}; read it again`,
-      )
-    } catch (error) {
-      throw translateError(engine, what, error)
-    }
-  }
-
-  return {
-    name,
-    life,
-    async exec(key, command, signal) {
-      signal.throwIfAborted()
-      const place = {
-        jobs,
-        folder: posix.join(REPOSITORY, command.cwd ?? '.'),
-        env,
-        userSwitch: AGENT,
-      }
-      const argv = ['sh', ...runnerArguments(key, command, place)]
-      const exec = await translated(() =>
-        startAsRoot(handle, argv, { input: runnerInput(command), beforeStart: requireLife }),
-      )
-      const { printed, failure } = await readUntilAborted(exec.stdout, signal)
-      const answer = parseAnswer(printed)
-      if (answer.status === 'finished') return answer.outcome
-      if (answer.status === 'lost') {
-        throw new SandboxError(
-          'lost',
-          `${what}: command ${key} was killed together with what watched over it; make a new sandbox`,
-        )
-      }
-      await translated(requireSettledLife)
-      const reason = exec.stderr() || 'the connection broke off'
-      throw new SandboxError(
-        'unreachable',
-        `${what}: no answer for command ${key} (${reason}); ask again to attach to it`,
-        {
-          cause: failure,
-        },
-      )
-    },
-    putRepository: (tar) =>
-      translated(async () => {
-        await requireLife()
-        await asRoot(['sh', '-c', `rm -rf ${REPOSITORY} && mkdir -m 755 ${REPOSITORY}`])
-        await handle.putArchive(tar, { path: REPOSITORY })
-        await asRoot(['chown', '-R', '-h', `${AGENT_ID}:${AGENT_ID}`, REPOSITORY])
-      }),
-    readRepository: () =>
-      translated(async () => {
-        const argv = [
-          'tar',
-          '-C',
-          REPOSITORY,
-          '--exclude=.git',
-          '--hard-dereference',
-          '--sort=name',
-          '--format=gnu',
-          '-cf',
-          '-',
-          '.',
-        ]
-        const exec = await startAsRoot(handle, argv, { beforeStart: requireLife })
-        return Readable.from(wholeTar(exec), { objectMode: false })
-      }),
-    readFile: (path, limitBytes) =>
-      translated(async () => {
-        await requireLife()
-        const printed = await asRoot([...AGENT, 'sh', '-c', FILE_READER, 'prchain', path, String(limitBytes)])
-        return printed.length === 0 ? null : printed.subarray(1)
-      }),
-  }
+  return { requireLife, requireSettledLife }
 }
 
-/** Prints `+` and a regular file's head, or nothing. As the agent, whose links lead no further than it can itself. */
-const FILE_READER = '[ -f "$1" ] || exit 0; printf +; exec timeout 60 head -c "$2" -- "$1"'
-
-/** The folder of job records in one life of a container. */
+/** The folder of records in one life of a container. */
 function jobsFolder(container: Docker.ContainerInspectInfo): string {
   return `${RECORDS}/${container.State.StartedAt.replaceAll(/[^0-9A-Za-z]/g, '-')}`
 }
 
 function variables(list: readonly string[] | null): Record<string, string> {
   return Object.fromEntries((list ?? []).map((entry) => [entry.replace(/=.*$/s, ''), entry.replace(/^[^=]*=/, '')]))
-}
-
-/** Reads to the end, or as far as it got. Throws the signal's reason when aborted. */
-async function readUntilAborted(stdout: Readable, signal: AbortSignal): Promise<{ printed: Buffer; failure: unknown }> {
-  const chunks: Buffer[] = []
-  let failure: unknown
-  const stop = () => stdout.destroy()
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
-  try {
-    for await (const chunk of stdout) chunks.push(chunk as Buffer)
-  } catch (error) {
-    failure = error
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
-  signal.throwIfAborted()
-  return { printed: Buffer.concat(chunks), failure }
 }

@@ -74,7 +74,10 @@ export interface Sandbox {
   forgetOutput(key: string): Promise<void>
   /** Lays a tar of files below the repository's folder, owned by the agent's user. Empties the folder first. */
   putRepository(tar: Readable): Promise<void>
-  /** A tar of the repository's folder without any `.git`, made by a process that the agent could not have configured. */
+  /**
+   * A tar of the repository's folder without any `.git`, made by a process that the agent could not have configured.
+   * The stream fails when the sandbox went away before its end: a part of a work tree is never taken for the whole.
+   */
   readRepository(): Promise<Readable>
   /** A file's bytes by absolute path, or null when there is none. At most `limitBytes`. */
   readFile(path: string, limitBytes: number): Promise<Buffer | null>

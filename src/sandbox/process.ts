@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { SandboxError, type SandboxProvider, type SandboxSpec } from './port.ts'
+import type { ChannelLine } from './channelLine.ts'
+import { SandboxError, type ListedSandbox, type SandboxProvider, type SandboxSpec } from './port.ts'
 import { killProcessesOf } from './processScan.ts'
-import { openProcessSandbox, type ProcessSandboxRecord } from './processSandbox.ts'
+import { openProcessLine, openProcessSandbox, type ProcessSandboxRecord } from './processSandbox.ts'
 import { REQUIRED_PROGRAMS } from './runner.ts'
 
 /** Where sandboxes of plain processes stand, and which programs they find. */
@@ -46,14 +48,32 @@ export function createProcessProvider(options: ProcessOptions): SandboxProvider 
     const record = await readRecord(folder)
     return record?.boot === (await readBoot()) ? record : null
   }
+  const lines = new Map<string, ChannelLine>()
   const open = (name: string, record: ProcessSandboxRecord) => {
     const folder = folderOf(name)
     const isAlive = async () => (await findLive(folder))?.life === record.life
-    return openProcessSandbox({ name, folder, record, path, isAlive })
+    const line = lines.get(record.life) ?? openProcessLine({ folder, env: environmentOf(folder, record), path, userSwitch: [] })
+    lines.set(record.life, line)
+    return openProcessSandbox({ name, folder, record, line, isAlive })
+  }
+  const environmentOf = (folder: string, record: ProcessSandboxRecord) => ({
+    PATH: path,
+    HOME: join(folder, 'home'),
+    TMPDIR: join(folder, 'tmp'),
+    LANG: 'C.UTF-8',
+    TZ: 'UTC',
+    PYTHONHASHSEED: '0',
+    ...record.env,
+  })
+  const letGo = async (folder: string) => {
+    const life = (await readRecord(folder))?.life ?? ''
+    lines.get(life)?.close()
+    lines.delete(life)
   }
   const remove = async (name: string) => {
     const folder = folderOf(name)
     const aside = join(dir, `.removed-${name}`)
+    await letGo(folder)
     await removeFolder(unfinished(dir, name))
     // First out of sight, so that nothing is started below its name while it goes.
     await removeFolder(aside)
@@ -85,12 +105,21 @@ export function createProcessProvider(options: ProcessOptions): SandboxProvider 
     remove,
     async list(labels) {
       const names = (await readdir(dir).catch(ignoreAbsence)) ?? []
-      const found: string[] = []
+      const found: ListedSandbox[] = []
       for (const name of names.filter((each) => !each.startsWith('.')).sort()) {
         const record = await readRecord(join(dir, name))
-        if (record && Object.entries(labels).every(([key, value]) => record.labels[key] === value)) found.push(name)
+        if (record && Object.entries(labels).every(([key, value]) => record.labels[key] === value)) found.push({ name, labels: record.labels })
       }
       return found
+    },
+    async describe() {
+      const host = await readFile('/etc/machine-id', 'utf8').catch(() => hostname())
+      const id = createHash('sha256').update(`${host} ${dir}`).digest('hex').slice(0, 16)
+      return {
+        id: `process-${id}`,
+        version: 'plain processes',
+        limits: [{ what: 'isolation', how: 'none: commands can reach the host and its network' }],
+      }
     },
   }
 }

@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process'
-import { constants } from 'node:fs'
+import { once } from 'node:events'
+import { constants, createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buffer, text } from 'node:stream/consumers'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { ChannelBrokenError, dispatcherArguments, outputFile } from './channel.ts'
+import { ChannelLine } from './channelLine.ts'
 import { packFolder } from './folderTar.ts'
 import { SandboxError, type Sandbox } from './port.ts'
-import { parseAnswer, runnerArguments, runnerInput } from './runner.ts'
 
 /** What a sandbox's folder says of it. */
 export interface ProcessSandboxRecord {
@@ -18,30 +21,36 @@ export interface ProcessSandboxRecord {
   env: Record<string, string>
 }
 
-/** A sandbox of plain processes. Keeps nothing of its own: two of them for one folder are one sandbox. */
+const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin'
+
+/** A sandbox of plain processes, over the line to its dispatcher. Two of them for one folder are one sandbox. */
 export function openProcessSandbox(options: {
   name: string
   folder: string
   record: ProcessSandboxRecord
-  /** The `PATH` of commands. */
-  path: string
+  line: ChannelLine
   /** Whether the folder still holds this life of the sandbox. */
   isAlive: () => Promise<boolean>
 }): Sandbox {
-  const { name, folder, record, path, isAlive } = options
+  const { name, folder, record, line, isAlive } = options
   const what = `sandbox ${name}`
   const repository = join(folder, 'repo')
-  const base = {
-    PATH: path,
-    HOME: join(folder, 'home'),
-    TMPDIR: join(folder, 'tmp'),
-    LANG: 'C.UTF-8',
-  }
-  const env = { ...base, TZ: 'UTC', PYTHONHASHSEED: '0', ...record.env }
 
   const requireLife = async () => {
     if (await isAlive()) return
     throw new SandboxError('lost', `${what}: its folder ${folder} is gone or was made anew; make a new sandbox`)
+  }
+  const translated = async <T>(doing: string, work: () => Promise<T>): Promise<T> => {
+    await requireLife()
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof ChannelBrokenError)) throw error
+      await requireLife()
+      throw new SandboxError('unreachable', `${what}: no answer for ${doing} (${error.message}); ask again`, {
+        cause: error,
+      })
+    }
   }
 
   return {
@@ -49,48 +58,44 @@ export function openProcessSandbox(options: {
     life: record.life,
     async exec(key, command, signal) {
       signal.throwIfAborted()
-      await requireLife()
-      const place = {
-        jobs: join(folder, 'jobs'),
-        folder: join(repository, command.cwd ?? '.'),
-        env,
-        userSwitch: [],
+      const placed = { ...command, cwd: join(repository, command.cwd ?? '.') }
+      const execution = await translated(`command ${key}`, () => line.execute(key, placed, signal))
+      switch (execution.status) {
+        case 'finished':
+          return execution.outcome
+        case 'lost':
+          await requireLife()
+          throw new SandboxError(
+            'lost',
+            `${what}: command ${key} was killed together with what watched over it; make a new sandbox`,
+          )
+        case 'full':
+          throw new SandboxError('unreachable', `${what}: no room for the record of command ${key}; free some`)
+        default:
+          throw new Error(`no such status: ${JSON.stringify(execution satisfies never)}`)
       }
-      // Detached: what ends the worker's process group must not end the runner between two steps.
-      const runner = spawn('/bin/sh', runnerArguments(key, command, place), {
-        env: base,
-        cwd: folder,
-        detached: true,
-      })
-      const { printed, complaint } = await readUntilAborted(runner, runnerInput(command), signal)
-      const answer = parseAnswer(printed)
-      if (answer.status === 'finished') return answer.outcome
-      await requireLife()
-      if (answer.status === 'lost') {
-        throw new SandboxError(
-          'lost',
-          `${what}: command ${key} was killed together with what watched over it; make a new sandbox`,
-        )
-      }
-      throw new SandboxError(
-        'unreachable',
-        `${what}: no answer for command ${key} (${complaint}); ask again to attach to it`,
-      )
     },
+    readOutput: (key) =>
+      translated(`the output of command ${key}`, async () => {
+        const output = await line.readOutput(key)
+        if (output === null)
+          throw new SandboxError('lost', `${what}: the output of command ${key} was forgotten, or there was none`)
+        if (output.status === 'whole') return Readable.from([output.bytes])
+        return createReadStream(join(folder, 'jobs', outputFile(key)), { end: output.sizeBytes - 1 })
+      }),
+    forgetOutput: (key) => translated(`the output of command ${key}`, () => line.forgetOutput(key)),
     async putRepository(tar) {
       await requireLife()
-      await rm(repository, { recursive: true, force: true })
-      await mkdir(repository)
-      const unpack = spawn('tar', ['-C', repository, '-xpf', '-', '--no-same-owner'], {
-        env: base,
-      })
-      const ended = new Promise<number | null>((resolve, reject) => unpack.once('error', reject).once('close', resolve))
-      const [code, complaint] = await Promise.all([ended, text(unpack.stderr), pipeline(tar, unpack.stdin)])
-      if (code !== 0) throw new Error(`${what}: tar could not lay the repository (exit code ${code}): ${complaint}`)
+      await line.exclusively(() => layTar(repository, tar, what))
     },
     async readRepository() {
       await requireLife()
-      return packFolder(repository)
+      const whole = async function* () {
+        yield* packFolder(repository) as AsyncIterable<Buffer>
+        // What is removed while it is read leaves a tar that looks whole.
+        await requireLife()
+      }
+      return Readable.from(whole(), { objectMode: false })
     },
     async readFile(file, limitBytes) {
       await requireLife()
@@ -99,33 +104,41 @@ export function openProcessSandbox(options: {
   }
 }
 
-/** Feeds a runner and reads what it prints to the end. When aborted, leaves it and throws the signal's reason. */
-async function readUntilAborted(
-  runner: ReturnType<typeof spawn>,
-  input: Buffer,
-  signal: AbortSignal,
-): Promise<{ printed: Buffer; complaint: string }> {
-  const { stdin, stdout, stderr } = runner
-  if (!stdin || !stdout || !stderr) throw new Error('the runner was started without its streams')
-  const { promise: isAborted, reject } = Promise.withResolvers<never>()
-  const stop = () => {
-    runner.kill('SIGKILL')
-    for (const stream of [stdin, stdout, stderr]) stream.destroy()
-    reject(signal.reason)
-  }
-  // A runner that ended early does not read on; what it printed says why.
-  stdin.on('error', () => {})
-  runner.once('error', reject)
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    stdin.end(input)
-    const read = Promise.all([buffer(stdout), text(stderr)])
-    read.catch(() => {})
-    const [printed, complaint] = await Promise.race([read, isAborted])
-    return { printed, complaint: complaint.trim() }
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+async function layTar(repository: string, tar: Readable, what: string): Promise<void> {
+  await rm(repository, { recursive: true, force: true })
+  await mkdir(repository)
+  const unpack = spawn('tar', ['-C', repository, '-xpf', '-', '--no-same-owner'], { env: { PATH: SYSTEM_PATH } })
+  const ended = new Promise<number | null>((resolve, reject) => unpack.once('error', reject).once('close', resolve))
+  const [code, complaint] = await Promise.all([ended, text(unpack.stderr), pipeline(tar, unpack.stdin)])
+  if (code !== 0) throw new Error(`${what}: tar could not lay the repository (exit code ${code}): ${complaint}`)
+}
+
+/** Starts the dispatcher of a sandbox of processes: detached, so that what ends the worker's group leaves commands alone. */
+export function openProcessLine(options: {
+  folder: string
+  env: Record<string, string>
+  path: string
+  userSwitch: readonly string[]
+}): ChannelLine {
+  const { folder, env, path, userSwitch } = options
+  const scope = { kind: 'folder', folder } as const
+  const args = dispatcherArguments({ jobs: join(folder, 'jobs'), env, userSwitch, scope })
+  return new ChannelLine({
+    async open() {
+      const child = spawn('bash', ['--norc', ...args], { detached: true, cwd: '/', env: { PATH: path } })
+      await once(child, 'spawn')
+      let said = ''
+      child.stderr.setEncoding('utf8').on('data', (more: string) => (said = (said + more).slice(-4_000)))
+      const held = [child, child.stdin, child.stdout, child.stderr] as unknown as { ref(): void; unref(): void }[]
+      return {
+        stdin: child.stdin,
+        stdout: child.stdout,
+        stderr: () => said,
+        hold: (isHeld) => held.forEach((one) => (isHeld ? one.ref() : one.unref())),
+        close: () => child.stdin.destroy(),
+      }
+    },
+  })
 }
 
 async function readFileHead(path: string, limitBytes: number): Promise<Buffer | null> {

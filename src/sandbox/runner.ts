@@ -110,7 +110,7 @@ exec timeout -k ${GRACE_SECONDS} "$@"
 `
 
 /** What bash is told, so that a script of any length speaks of itself as \`bash: line 1\` and sees no descriptor of ours. */
-const SCRIPT_READER = 'eval "$(</dev/fd/3)" 3<&-'
+export const SCRIPT_READER = 'eval "$(</dev/fd/3)" 3<&-'
 
 /** Where and as whom a command runs. */
 export interface CommandPlace {
@@ -165,6 +165,7 @@ export function parseAnswer(printed: Buffer): Answer {
       isTimedOut: isTimedOut === 1,
       output,
       sizeBytes,
+      leftRunning: [],
       startedAt: new Date(startedMs).toISOString(),
       finishedAt: new Date(finishedMs).toISOString(),
     },

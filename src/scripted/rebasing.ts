@@ -8,7 +8,7 @@ const KEPT = { upstream: 'u', yours: 'y', both: 'uy' } as const
 /** Decides every conflict of a file in place. Between its markers only: a line of `=` elsewhere is no marker. */
 const DECIDE = [
   '$0 == "<<<<<<< upstream" { side = "u"; next }',
-  'side != "" && /^[|]{7} / { side = "b"; next }',
+  'side != "" && index($0, "||||||| ") == 1 { side = "b"; next }',
   'side != "" && $0 == "=======" { side = "y"; next }',
   'side != "" && $0 == ">>>>>>> yours" { side = ""; next }',
   'side == "" || index(keep, side) > 0',

@@ -1,26 +1,34 @@
-import { createDockerProvider } from '../../src/sandbox/docker.ts'
-import { createProcessProvider } from '../../src/sandbox/process.ts'
+import { SandboxError, type SandboxProvider } from '../../src/sandbox/port.ts'
 
 /** A process of its own that runs a command in a sandbox, to be killed by a test: what it is told is a JSON argument. */
 export interface ClientTask {
-  /** The process provider's folder, or the engine's socket. */
-  place: { dir: string; path: string } | { socketPath: string }
+  maker: ProviderMaker
   name: string
   key: string
   script: string
 }
 
+/** How a provider is made: the file below src/sandbox/, its function, and the function's options. */
+export interface ProviderMaker {
+  file: string
+  make: string
+  options: object
+}
+
 if (import.meta.main) {
-  const task = JSON.parse(process.argv[2] ?? '') as ClientTask
-  const { place } = task
-  const provider =
-    'dir' in place
-      ? createProcessProvider(place)
-      : createDockerProvider({ ...place, memoryBytes: 512 * 1024 * 1024, cpus: 1, pids: 128 })
-  const sandbox = await provider.find(task.name)
-  if (!sandbox) throw new Error(`no sandbox ${task.name}`)
+  const { maker, name, key, script } = JSON.parse(process.argv[2] ?? '') as ClientTask
+  const from = (await import(new URL(`../../src/sandbox/${maker.file}`, import.meta.url).href)) as Record<
+    string,
+    (options: object) => SandboxProvider
+  >
+  const sandbox = await from[maker.make]!(maker.options).find(name)
+  if (!sandbox) throw new Error(`no sandbox ${name}`)
   process.stdout.write('calling\n')
-  const command = { script: task.script, timeoutMs: 60_000 }
-  const outcome = await sandbox.exec(task.key, command, new AbortController().signal)
-  process.stdout.write(`${outcome.output.toString()}\n`)
+  try {
+    const outcome = await sandbox.exec(key, { script, timeoutMs: 60_000 }, new AbortController().signal)
+    process.stdout.write(`${outcome.output.toString()}\n`)
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error
+    process.stdout.write(`${error.kind}\n`)
+  }
 }

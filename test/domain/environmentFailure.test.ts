@@ -5,7 +5,10 @@ import { parseJUnit } from '../../src/domain/testReport.ts'
 const tell = (text: string, head = '') => tellFailure({ head, text })
 
 test.each([
-  ["E   ImportError: cannot import name 'Unsorted' from 'packaging.utils' (/repo/src/packaging/utils.py)", ['Unsorted']],
+  [
+    "E   ImportError: cannot import name 'Unsorted' from 'packaging.utils' (/repo/src/packaging/utils.py)",
+    ['Unsorted'],
+  ],
   ["E   ModuleNotFoundError: No module named 'packaging.new'", ['packaging.new']],
   ["E   AttributeError: module 'humanize' has no attribute 'fractional'", ['fractional']],
   ["E   AttributeError: 'Tag' object has no attribute 'order'", ['order']],
@@ -18,7 +21,10 @@ test.each([
   ["Error: Cannot find module './later.js'", ['./later.js']],
   ['./a_test.go:5:7: undefined: Week\n./a_test.go:6:7: undefined: pkg.Year', ['Week', 'Year']],
   ['x.Week undefined (type T has no field or method Week)', ['Week']],
-  ['error[E0432]: unresolved import `crate::week`\nerror[E0599]: no method named `year` found', ['crate::week', 'year']],
+  [
+    'error[E0432]: unresolved import `crate::week`\nerror[E0599]: no method named `year` found',
+    ['crate::week', 'year'],
+  ],
   ['A.java:[3,4] cannot find symbol\n  symbol:   method week(int)\n  location: class A', ['week']],
   ["a.c:3:2: error: implicit declaration of function ‘week’\nld: undefined reference to `year'", ['week', 'year']],
 ])('%s lacks %j', (text, missing) => {
@@ -38,8 +44,13 @@ test.each([
 
 test("the error's own line decides over source lines that a traceback quotes", () => {
   const quoted = "    with pytest.raises(AssertionError):\nE   AttributeError: module 'a' has no attribute 'b'"
-  expect(tell(quoted, "AttributeError: module 'a' has no attribute 'b'")).toEqual({ reason: 'missing-name', missing: ['b'] })
-  expect(tell("E   AttributeError: module 'a' has no attribute 'b'", 'AssertionError: assert False')).toEqual({ reason: 'assertion' })
+  expect(tell(quoted, "AttributeError: module 'a' has no attribute 'b'")).toEqual({
+    reason: 'missing-name',
+    missing: ['b'],
+  })
+  expect(tell("E   AttributeError: module 'a' has no attribute 'b'", 'AssertionError: assert False')).toEqual({
+    reason: 'assertion',
+  })
   expect(tell('E   ValueError: no', 'ValueError: no')).toEqual({ reason: 'other' })
 })
 

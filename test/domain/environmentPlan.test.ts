@@ -3,10 +3,18 @@ import { expect, test } from 'vitest'
 import type { EnvironmentBuild } from '../../src/domain/environment/build.ts'
 import { filesToRead, planEnvironment } from '../../src/domain/environment/plan.ts'
 
-const BUILD: EnvironmentBuild = { baseImage: 'debian:bookworm-slim', network: 'default', argumentNames: [], hasCertificates: false }
+const BUILD: EnvironmentBuild = {
+  baseImage: 'debian:bookworm-slim',
+  network: 'default',
+  argumentNames: [],
+  hasCertificates: false,
+}
 const DATE = '2024-05-01T00:00:00Z'
 
-function plan(files: Record<string, string>, options: { build?: Partial<EnvironmentBuild>; testFiles?: string[] } = {}) {
+function plan(
+  files: Record<string, string>,
+  options: { build?: Partial<EnvironmentBuild>; testFiles?: string[] } = {},
+) {
   const read = new Set(filesToRead(Object.keys(files)))
   const planned = planEnvironment({
     paths: Object.keys(files),
@@ -33,17 +41,21 @@ lint = ["ruff"]
 requires = ["flit_core"]
 build-backend = "flit_core.buildapi"
 [tool.pytest.ini_options]
-addopts = "--cov p --import-mode=importlib -p no:randomly"
+addopts = "--cov p --import-mode=importlib -p no:randomly -m 'not slow'"
 `
 
 test('a Python project is installed with what its tests need, as of the base, and nothing for docs or style', () => {
-  const { dockerfile, environment, origin } = plan({ 'pyproject.toml': PYPROJECT, 'src/p/__init__.py': '', 'tests/test_p.py': '' })
+  const { dockerfile, environment, origin } = plan({
+    'pyproject.toml': PYPROJECT,
+    'src/p/__init__.py': '',
+    'tests/test_p.py': '',
+  })
   expect(dockerfile).toContain(`export UV_EXCLUDE_NEWER=${DATE}`)
   expect(dockerfile).toContain('pip install --quiet --group test pytest')
   expect(dockerfile).toContain("pip install --quiet -e '.[tests]'")
   expect(dockerfile).not.toMatch(/sphinx|docs\]|ruff|--group lint/)
   expect(environment.context).toBe('repository')
-  expect(environment.test.command).toContain("-o addopts='--import-mode=importlib -p no:randomly'")
+  expect(environment.test.command).toContain("-o addopts='--import-mode=importlib -p no:randomly -m '\\''not slow'\\'''")
   expect(origin).toMatchObject({ kind: 'recipe', recipe: 'python', files: ['pyproject.toml'] })
 })
 
@@ -94,7 +106,9 @@ test.each([
   ['yarn.lock', '__metadata:\n  version: 8', 'yarn install --immutable'],
   ['README.md', '', `npm install --before=${DATE}`],
 ])('Node’s packages by %s', (path, text, command) => {
-  expect(plan({ 'package.json': '{ "scripts": { "test": "node --test" } }', [path]: text }).dockerfile).toContain(command)
+  expect(plan({ 'package.json': '{ "scripts": { "test": "node --test" } }', [path]: text }).dockerfile).toContain(
+    command,
+  )
 })
 
 test.each([
@@ -112,7 +126,13 @@ test.each([
 })
 
 test('of several languages that of the tests is taken', () => {
-  const files = { 'pyproject.toml': PYPROJECT, 'package.json': '{ "scripts": { "test": "vitest" } }', 'a.py': '', 'b.py': '', 'test/a.test.ts': '' }
+  const files = {
+    'pyproject.toml': PYPROJECT,
+    'package.json': '{ "scripts": { "test": "vitest" } }',
+    'a.py': '',
+    'b.py': '',
+    'test/a.test.ts': '',
+  }
   expect(plan(files).origin.recipe).toBe('python')
   expect(plan(files, { testFiles: ['test/a.test.ts'] }).origin.recipe).toBe('node')
 })
@@ -120,11 +140,17 @@ test('of several languages that of the tests is taken', () => {
 test('the Go that is installed is the newest that go.mod or CI names', () => {
   expect(plan({ 'go.mod': 'module p\n\ngo 1.18\n', 'a.go': '' }).origin.notes).toContain('Go is Debian’s own.')
   expect(plan({ 'go.mod': 'module p\n\ngo 1.22\n', 'a.go': '' }).dockerfile).toContain('go1.22.0.linux')
-  expect(plan({ 'go.mod': 'module p\n\ngo 1.22\n\ntoolchain go1.23.4\n', 'a.go': '' }).dockerfile).toContain('go1.23.4.linux')
+  expect(plan({ 'go.mod': 'module p\n\ngo 1.22\n\ntoolchain go1.23.4\n', 'a.go': '' }).dockerfile).toContain(
+    'go1.23.4.linux',
+  )
 })
 
 test.each([
-  ['python', { 'setup.py': 'setup(ext_modules=[Extension("a", ["a.c"])])' }, 'python setup.py --quiet build_ext --inplace'],
+  [
+    'python',
+    { 'setup.py': 'setup(ext_modules=[Extension("a", ["a.c"])])' },
+    'python setup.py --quiet build_ext --inplace',
+  ],
   ['rust', { 'Cargo.toml': '[package]' }, null],
   ['c-cmake', { 'CMakeLists.txt': '', 'a.c': '' }, null],
   ['c-make', { Makefile: 'check: a.o\n', 'a.c': '' }, null],
@@ -137,7 +163,10 @@ test.each([
 })
 
 test('certificates and build arguments serve the build and stay out of the image', () => {
-  const { dockerfile, environment } = plan({ 'pyproject.toml': PYPROJECT }, { build: { hasCertificates: true, argumentNames: ['https_proxy'] } })
+  const { dockerfile, environment } = plan(
+    { 'pyproject.toml': PYPROJECT },
+    { build: { hasCertificates: true, argumentNames: ['https_proxy'] } },
+  )
   expect(dockerfile).toContain('ARG https_proxy\n')
   expect(dockerfile).toContain('COPY .prchain/ca.pem /opt/prchain/ca.pem')
   expect(dockerfile.trimEnd().split('\n').at(-1)).toContain('/opt/prchain/ca.pem')
@@ -148,12 +177,25 @@ test('certificates and build arguments serve the build and stay out of the image
 
 test('where nothing says how tests are run there is a reason and no environment', () => {
   for (const paths of [[], ['README.md'], ['package.json'], ['Makefile', 'a.c']]) {
-    expect(planEnvironment({ paths, read: () => '{}', date: DATE, build: BUILD })).toMatchObject({ reason: expect.stringContaining('--environment FILE') })
+    expect(planEnvironment({ paths, read: () => '{}', date: DATE, build: BUILD })).toMatchObject({
+      reason: expect.stringContaining('--environment FILE'),
+    })
   }
 })
 
 test('files that no tool could read do no harm, and the same files give the same plan', () => {
-  const names = ['pyproject.toml', 'setup.cfg', 'tox.ini', 'package.json', 'yarn.lock', '.github/workflows/ci.yml', '.devcontainer/devcontainer.json', 'Dockerfile', 'go.mod', 'Cargo.toml']
+  const names = [
+    'pyproject.toml',
+    'setup.cfg',
+    'tox.ini',
+    'package.json',
+    'yarn.lock',
+    '.github/workflows/ci.yml',
+    '.devcontainer/devcontainer.json',
+    'Dockerfile',
+    'go.mod',
+    'Cargo.toml',
+  ]
   fc.assert(
     fc.property(fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.string(), fc.json())), (files) => {
       const paths = [...Object.keys(files), 'pom.xml']

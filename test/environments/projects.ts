@@ -39,11 +39,21 @@ export const PROJECTS: Project[] = [
     fetch: (folder) => {
       const into = mkdtempSync(join(tmpdir(), 'prchain-pack-'))
       execFileSync('npm', ['pack', '--silent', '--pack-destination', into, 'minimist@1.2.8'], { cwd: into })
-      unpack(join(into, readdirSync(into).find((name) => name.endsWith('.tgz'))!), folder)
+      unpack(
+        join(
+          into,
+          readdirSync(into).find((name) => name.endsWith('.tgz'))!,
+        ),
+        folder,
+      )
       rmSync(into, { recursive: true })
     },
     change: [
-      { path: 'index.js', from: 'module.exports = function (args, opts) {', to: 'module.exports = Object.assign(parse, { isNew: function () { return true; } });\n\nfunction parse(args, opts) {' },
+      {
+        path: 'index.js',
+        from: 'module.exports = function (args, opts) {',
+        to: 'module.exports = Object.assign(parse, { isNew: function () { return true; } });\n\nfunction parse(args, opts) {',
+      },
       {
         path: 'test/new.js',
         to: "'use strict';\n\nvar parse = require('../');\nvar test = require('tape');\n\ntest('old', function (t) {\n\tt.deepEqual(parse(['a'])._, ['a'], 'words');\n\tt.end();\n});\n\ntest('new', function (t) {\n\tt.equal(parse.isNew(), true, 'is new');\n\tt.end();\n});\n",
@@ -79,7 +89,10 @@ export const PROJECTS: Project[] = [
       const into = mkdtempSync(join(tmpdir(), 'prchain-crate-'))
       mkdirSync(join(into, 'src'))
       writeFileSync(join(into, 'src/lib.rs'), '')
-      writeFileSync(join(into, 'Cargo.toml'), '[package]\nname = "p"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nsemver = "=1.0.23"\n')
+      writeFileSync(
+        join(into, 'Cargo.toml'),
+        '[package]\nname = "p"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nsemver = "=1.0.23"\n',
+      )
       execFileSync('cargo', ['vendor', '--quiet', 'vendor'], { cwd: into, stdio: ['ignore', 'ignore', 'inherit'] })
       cpSync(join(into, 'vendor/semver'), folder, { recursive: true })
       rmSync(join(folder, '.cargo-checksum.json'))
@@ -88,7 +101,11 @@ export const PROJECTS: Project[] = [
       rmSync(into, { recursive: true })
     },
     change: [
-      { path: 'src/lib.rs', from: 'impl Version {', to: 'impl Version {\n    /// Whether it is a first release.\n    pub fn is_first(&self) -> bool {\n        self.major == 1 && self.minor == 0 && self.patch == 0\n    }\n' },
+      {
+        path: 'src/lib.rs',
+        from: 'impl Version {',
+        to: 'impl Version {\n    /// Whether it is a first release.\n    pub fn is_first(&self) -> bool {\n        self.major == 1 && self.minor == 0 && self.patch == 0\n    }\n',
+      },
       {
         path: 'tests/test_first.rs',
         to: 'use semver::Version;\n\n#[test]\nfn test_first() {\n    assert!(Version::new(1, 0, 0).is_first());\n}\n\n#[test]\nfn test_later() {\n    assert!(!Version::new(1, 0, 1).is_first());\n}\n',
@@ -115,10 +132,25 @@ export const PROJECTS: Project[] = [
     name: 'cjson of Debian',
     fetch: (folder) => fetchDebianSource(folder, 'cjson'),
     change: [
-      { path: 'cJSON.h', from: 'CJSON_PUBLIC(const char*) cJSON_Version(void);', to: 'CJSON_PUBLIC(const char*) cJSON_Version(void);\nCJSON_PUBLIC(int) cJSON_Answer(void);' },
-      { path: 'cJSON.c', from: 'CJSON_PUBLIC(const char*) cJSON_Version(void)', to: 'CJSON_PUBLIC(int) cJSON_Answer(void)\n{\n    return 42;\n}\n\nCJSON_PUBLIC(const char*) cJSON_Version(void)' },
-      { path: 'tests/parse_null_or_answer.c', to: '#include "unity/src/unity.h"\n#include "common.h"\n\nstatic void answers(void)\n{\n    TEST_ASSERT_EQUAL_INT(42, cJSON_Answer());\n}\n\nint CJSON_CDECL main(void)\n{\n    UNITY_BEGIN();\n    RUN_TEST(answers);\n    return UNITY_END();\n}\n' },
-      { path: 'tests/CMakeLists.txt', from: '        parse_examples\n', to: '        parse_examples\n        parse_null_or_answer\n' },
+      {
+        path: 'cJSON.h',
+        from: 'CJSON_PUBLIC(const char*) cJSON_Version(void);',
+        to: 'CJSON_PUBLIC(const char*) cJSON_Version(void);\nCJSON_PUBLIC(int) cJSON_Answer(void);',
+      },
+      {
+        path: 'cJSON.c',
+        from: 'CJSON_PUBLIC(const char*) cJSON_Version(void)',
+        to: 'CJSON_PUBLIC(int) cJSON_Answer(void)\n{\n    return 42;\n}\n\nCJSON_PUBLIC(const char*) cJSON_Version(void)',
+      },
+      {
+        path: 'tests/parse_null_or_answer.c',
+        to: '#include "unity/src/unity.h"\n#include "common.h"\n\nstatic void answers(void)\n{\n    TEST_ASSERT_EQUAL_INT(42, cJSON_Answer());\n}\n\nint CJSON_CDECL main(void)\n{\n    UNITY_BEGIN();\n    RUN_TEST(answers);\n    return UNITY_END();\n}\n',
+      },
+      {
+        path: 'tests/CMakeLists.txt',
+        from: '        parse_examples\n',
+        to: '        parse_examples\n        parse_null_or_answer\n',
+      },
     ],
     testFiles: ['tests/parse_null_or_answer.c', 'tests/CMakeLists.txt'],
   },
@@ -130,9 +162,21 @@ export const PROJECTS: Project[] = [
       for (const name of ['CMakeLists.txt', 'meson.build']) rmSync(join(folder, name), { force: true })
     },
     change: [
-      { path: 'tinyxml2.h', from: '#define TINYXML2_MAJOR_VERSION 9', to: '#define TINYXML2_MAJOR_VERSION 9\nnamespace tinyxml2 { int Answer(); }' },
-      { path: 'tinyxml2.cpp', from: 'namespace tinyxml2\r\n{\r\n', to: 'namespace tinyxml2\r\n{\r\nint Answer() { return 42; }\r\n' },
-      { path: 'xmltest.cpp', from: 'int main( int argc, const char ** argv )\n{', to: 'int main( int argc, const char ** argv )\n{\n\tif ( tinyxml2::Answer() != 42 ) return 1;' },
+      {
+        path: 'tinyxml2.h',
+        from: '#define TINYXML2_MAJOR_VERSION 9',
+        to: '#define TINYXML2_MAJOR_VERSION 9\nnamespace tinyxml2 { int Answer(); }',
+      },
+      {
+        path: 'tinyxml2.cpp',
+        from: 'namespace tinyxml2\r\n{\r\n',
+        to: 'namespace tinyxml2\r\n{\r\nint Answer() { return 42; }\r\n',
+      },
+      {
+        path: 'xmltest.cpp',
+        from: 'int main( int argc, const char ** argv )\r\n{',
+        to: 'int main( int argc, const char ** argv )\r\n{\n\tif ( tinyxml2::Answer() != 42 ) return 1;',
+      },
     ],
     testFiles: ['xmltest.cpp'],
   },
@@ -143,7 +187,9 @@ export function layProject(project: Project, folder: string): { base: string; re
   mkdirSync(folder, { recursive: true })
   project.fetch(folder)
   const git = (...args: string[]) =>
-    execFileSync('git', ['-C', folder, '-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], { encoding: 'utf8' }).trim()
+    execFileSync('git', ['-C', folder, '-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], {
+      encoding: 'utf8',
+    }).trim()
   git('init', '--quiet', '--initial-branch', 'main')
   git('add', '--all', '--force')
   git('commit', '--quiet', '--message', 'base')
@@ -155,7 +201,10 @@ export function layProject(project: Project, folder: string): { base: string; re
     else {
       const text = readFileSync(file, 'utf8')
       if (!text.includes(from)) throw new Error(`${project.name}: ${path} does not have ${JSON.stringify(from)}`)
-      writeFileSync(file, text.replace(from, () => to))
+      writeFileSync(
+        file,
+        text.replace(from, () => to),
+      )
     }
   }
   git('add', '--all', '--force')
@@ -165,9 +214,13 @@ export function layProject(project: Project, folder: string): { base: string; re
 
 function fetchSdist(folder: string, requirement: string): void {
   const into = mkdtempSync(join(tmpdir(), 'prchain-sdist-'))
-  execFileSync('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--no-binary', ':all:', '--dest', into, requirement], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  execFileSync(
+    'python3',
+    ['-m', 'pip', 'download', '--quiet', '--no-deps', '--no-binary', ':all:', '--dest', into, requirement],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  )
   unpack(join(into, readdirSync(into)[0]!), folder)
   rmSync(into, { recursive: true })
 }
@@ -180,12 +233,26 @@ function fetchDebianSource(folder: string, name: string): void {
   if (!mirror) throw new Error('no Debian mirror is known to apt here')
   writeFileSync(list, `deb-src [trusted=yes] ${mirror[1]} ${mirror[2]} main\n`)
   mkdirSync(join(into, 'lists/partial'), { recursive: true })
-  const options = [`Dir::Etc::sourcelist=${list}`, 'Dir::Etc::sourceparts=-', `Dir::State::lists=${join(into, 'lists')}`, 'APT::Sandbox::User=root']
+  const options = [
+    `Dir::Etc::sourcelist=${list}`,
+    'Dir::Etc::sourceparts=-',
+    `Dir::State::lists=${join(into, 'lists')}`,
+    'APT::Sandbox::User=root',
+  ]
   const apt = (...args: string[]) =>
-    execFileSync('apt-get', [...options.flatMap((option) => ['-o', option]), '-qq', ...args], { cwd: into, stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync('apt-get', [...options.flatMap((option) => ['-o', option]), '-qq', ...args], {
+      cwd: into,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
   apt('update')
   apt('source', '--download-only', name)
-  unpack(join(into, readdirSync(into).find((entry) => /\.orig\.tar\.\w+$/.test(entry))!), folder)
+  unpack(
+    join(
+      into,
+      readdirSync(into).find((entry) => /\.orig\.tar\.\w+$/.test(entry))!,
+    ),
+    folder,
+  )
   rmSync(into, { recursive: true })
 }
 
@@ -202,15 +269,26 @@ function writeFiles(folder: string, files: Record<string, string>): void {
 
 function javaFiles(test: string, assertions: string): Record<string, string> {
   return {
-    'src/main/java/p/Day.java': 'package p;\n\npublic class Day {\n  public static int hours() {\n    return 24;\n  }\n}\n',
+    'src/main/java/p/Day.java':
+      'package p;\n\npublic class Day {\n  public static int hours() {\n    return 24;\n  }\n}\n',
     'src/test/java/p/WeekTest.java': `package p;\n\nimport static ${assertions}.assertEquals;\n\nimport ${test};\n\npublic class WeekTest {\n  @Test\n  public void hours() {\n    assertEquals(24, Day.hours());\n  }\n}\n`,
   }
 }
 
-function javaChange(test = 'org.junit.jupiter.api.Test', assertions = 'org.junit.jupiter.api.Assertions'): Project['change'] {
+function javaChange(
+  test = 'org.junit.jupiter.api.Test',
+  assertions = 'org.junit.jupiter.api.Assertions',
+): Project['change'] {
   return [
-    { path: 'src/main/java/p/Day.java', from: 'return 24;\n  }\n', to: 'return 24;\n  }\n\n  public static int minutes() {\n    return 1440;\n  }\n' },
-    { path: 'src/test/java/p/YearTest.java', to: `package p;\n\nimport static ${assertions}.assertEquals;\n\nimport ${test};\n\npublic class YearTest {\n  @Test\n  public void minutes() {\n    assertEquals(1440, Day.minutes());\n  }\n}\n` },
+    {
+      path: 'src/main/java/p/Day.java',
+      from: 'return 24;\n  }\n',
+      to: 'return 24;\n  }\n\n  public static int minutes() {\n    return 1440;\n  }\n',
+    },
+    {
+      path: 'src/test/java/p/YearTest.java',
+      to: `package p;\n\nimport static ${assertions}.assertEquals;\n\nimport ${test};\n\npublic class YearTest {\n  @Test\n  public void minutes() {\n    assertEquals(1440, Day.minutes());\n  }\n}\n`,
+    },
   ]
 }
 
@@ -228,7 +306,8 @@ function mavenProject(): Record<string, string> {
 function gradleProject(): Record<string, string> {
   return {
     ...javaFiles('org.junit.Test', 'org.junit.Assert'),
-    'build.gradle': "apply plugin: 'java'\nrepositories { mavenCentral() }\ndependencies { testCompile 'junit:junit:4.13.2' }\n",
+    'build.gradle':
+      "apply plugin: 'java'\nrepositories { mavenCentral() }\ndependencies { testCompile 'junit:junit:4.13.2' }\n",
     'settings.gradle': "rootProject.name = 'p'\n",
   }
 }

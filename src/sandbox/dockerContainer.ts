@@ -1,0 +1,106 @@
+import type Docker from 'dockerode'
+import type { SandboxSpec } from './port.ts'
+
+/** Where the repository stands in a container. */
+export const REPOSITORY = '/repo'
+/** The home folder of the agent's user. */
+export const HOME = '/home/agent'
+/** Command records: root's alone. */
+export const RECORDS = '/run/prchain'
+/** The agent's user and group. */
+export const AGENT_ID = 1000
+
+/** What a container of a provider may use. */
+export interface ContainerLimits {
+  memoryBytes: number
+  /** The room of the repository; the agent's home and /tmp have half of it each. */
+  diskBytes: number
+  /** Processor cores; a fraction is allowed. */
+  cpus: number
+  /** Processes and threads. */
+  pids: number
+}
+
+/** What a process in a container could need as root, all of it to set up, to read and to end what is the agent's. */
+const CAPABILITIES = ['SETUID', 'SETGID', 'KILL', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER']
+/** Room for what commands print before it has been stored elsewhere: more than one command's largest output. */
+const RECORD_BYTES = 536_870_912
+const SHARED_MEMORY_BYTES = 67_108_864
+
+/**
+ * Where a container can be written to, by whom, and how much. All of it is memory, counted as the container's own. The
+ * options are Docker's; `exec`, because its default forbids to run what is built there.
+ */
+export function writableFolders({
+  diskBytes,
+}: ContainerLimits): { path: string; sizeBytes: number; options: string }[] {
+  const agent = `uid=${AGENT_ID},gid=${AGENT_ID},exec`
+  const half = Math.floor(diskBytes / 2)
+  return [
+    { path: REPOSITORY, sizeBytes: diskBytes, options: `mode=755,${agent}` },
+    { path: HOME, sizeBytes: half, options: `mode=755,${agent}` },
+    { path: '/tmp', sizeBytes: half, options: 'mode=1777,exec' },
+    { path: RECORDS, sizeBytes: RECORD_BYTES, options: 'mode=700,uid=0,gid=0,noexec' },
+  ]
+}
+
+/**
+ * What a container's memory is held to: what processes may use and all that its folders can hold, so that full disks
+ * end no process, neither the agent's nor ours. Without swap.
+ */
+export function memoryLimit(limits: ContainerLimits): number {
+  const folders = writableFolders(limits).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  return limits.memoryBytes + folders + SHARED_MEMORY_BYTES
+}
+
+/**
+ * A container for a sandbox, from an image made by `provideSandboxImage`: nothing of the host in it, no network, a
+ * root that cannot be written to.
+ */
+export function containerOptions(options: {
+  containerName: string
+  spec: SandboxSpec
+  image: string
+  limits: ContainerLimits
+}): Docker.ContainerCreateOptions {
+  const { containerName, spec, image, limits } = options
+  const labels = Object.entries({ owner: 'prchain', ...spec.labels, name: spec.name })
+  const env = { HOME, LANG: 'C.UTF-8', TZ: 'UTC', PYTHONHASHSEED: '0', ...spec.environment?.env }
+  const memory = memoryLimit(limits)
+  return {
+    name: containerName,
+    Image: image,
+    Entrypoint: ['sleep'],
+    Cmd: ['infinity'],
+    User: '0:0',
+    WorkingDir: '/',
+    Hostname: 'sandbox',
+    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    Labels: Object.fromEntries(labels.map(([key, value]) => [`prchain.${key}`, value])),
+    Healthcheck: { Test: ['NONE'] },
+    // Anonymous volumes: the engine copies what the image has there, and removes them with the container.
+    Volumes: Object.fromEntries((spec.environment?.writable ?? []).map((folder) => [folder, {}])),
+    HostConfig: {
+      NetworkMode: 'none',
+      Init: true,
+      CapDrop: ['ALL'],
+      CapAdd: CAPABILITIES,
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      Tmpfs: Object.fromEntries(
+        writableFolders(limits).map(({ path, sizeBytes, options: mount }) => [
+          path,
+          `rw,nosuid,nodev,size=${sizeBytes},${mount}`,
+        ]),
+      ),
+      ShmSize: SHARED_MEMORY_BYTES,
+      Memory: memory,
+      MemorySwap: memory,
+      NanoCpus: Math.round(limits.cpus * 1e9),
+      PidsLimit: limits.pids,
+      Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
+      RestartPolicy: { Name: 'no' },
+      LogConfig: { Type: 'none', Config: {} },
+    },
+  }
+}
