@@ -170,13 +170,13 @@ async function instanceOf(store: Store): Promise<string> {
 }
 
 /** Lines into a file that is never seen in part: written aside, synced, renamed. */
-async function writeLines(dir: string, name: string, lines: readonly string[]): Promise<string> {
+async function writeLines(dir: string, name: string, lines: AsyncIterable<string>): Promise<string> {
   await mkdir(dir, { recursive: true })
   const path = join(dir, name)
   const aside = `${path}.${process.pid}.aside`
   const file = await open(aside, 'w')
   try {
-    for (const line of lines) await file.write(`${line}\n`)
+    for await (const line of lines) await file.writeFile(`${line}\n`)
     await file.sync()
   } finally {
     await file.close()

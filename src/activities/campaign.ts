@@ -2,7 +2,7 @@ import { recordKey, rolloutId } from '../domain/identifiers.ts'
 import type { Campaign, CampaignPlan, Mining } from '../formats/campaign.ts'
 import type { Chain } from '../formats/chain.ts'
 import type { FenceRecord } from '../formats/record.ts'
-import { InvalidInputError } from './edge.ts'
+import { InvalidInputError, type Scope } from './edge.ts'
 import { readSampleLine } from './endRollout.ts'
 import type { Ports } from './ports.ts'
 
@@ -85,14 +85,27 @@ async function rolloutsOf(ports: Ports, name: string): Promise<string[]> {
   return plan.chains.flatMap((chain) => Array.from({ length: asked.rollouts }, (_, n) => rolloutId(name, chain, n + 1)))
 }
 
-/** Writes a campaign's samples, one line each, in the order of its rollouts: a function of the store. */
-export async function writeSamples(ports: Ports, input: { name: string }): Promise<{ path: string; samples: number }> {
-  const lines: string[] = []
-  for (const rollout of await rolloutsOf(ports, input.name)) {
-    const line = await readSampleLine(ports, rollout)
-    if (line !== null) lines.push(line)
+/** Writes a campaign's samples, one line each, in the order of its rollouts: a function of the store. Holds one at a time. */
+export async function writeSamples(
+  ports: Ports,
+  input: { name: string },
+  scope?: Scope,
+): Promise<{ path: string; samples: number }> {
+  const rollouts = await rolloutsOf(ports, input.name)
+  let samples = 0
+  const path = await ports.writeSamplesFile(input.name, lines())
+  return { path, samples }
+
+  async function* lines(): AsyncGenerator<string> {
+    for (const [index, rollout] of rollouts.entries()) {
+      scope?.signal.throwIfAborted()
+      scope?.report({ rollout, at: index + 1, of: rollouts.length, samples })
+      const line = await readSampleLine(ports, rollout)
+      if (line === null) continue
+      samples++
+      yield line
+    }
   }
-  return { path: await ports.writeSamplesFile(input.name, lines), samples: lines.length }
 }
 
 async function campaignOf(ports: Ports, name: string): Promise<Campaign> {

@@ -3,9 +3,10 @@ import { recordKey, workflowId } from '../domain/identifiers.ts'
 import type { Ending, Rollout } from '../formats/rollout.ts'
 import type { Ports } from './ports.ts'
 
-/** How a rollout stands. `open`: it runs, or failed and may still be started again. */
+/** How a rollout stands. `failed`: it may still be started again, with a greater epoch. `terminated`: without an end in order. */
 export type Standing =
   | { status: 'open' }
+  | { status: 'failed'; epoch: number }
   | { status: 'terminated' }
   | {
       status: 'ended'
@@ -27,11 +28,12 @@ export async function lookUpChain(ports: Ports, input: { rollout: string; mostRe
   const latest = await Context.current().client.workflow.getHandle(workflowId.chain(input.rollout)).describe()
   switch (latest.status.name) {
     case 'TERMINATED':
+    case 'CANCELLED':
       return { status: 'terminated' }
     case 'FAILED':
     case 'TIMED_OUT': {
-      const { restarts = 0 } = (latest.memo ?? {}) as { restarts?: number }
-      if (restarts < input.mostRestarts) return { status: 'open' }
+      const { restarts = 0, epoch = 0 } = (latest.memo ?? {}) as { restarts?: number; epoch?: number }
+      if (restarts < input.mostRestarts) return { status: 'failed', epoch }
       const reason = `failed ${restarts + 1} times`
       return { status: 'ended', closing: { ending: 'failed', reason, stagesAccepted: 0, rounds: 0, hasSample: false } }
     }

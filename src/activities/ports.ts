@@ -27,7 +27,7 @@ export interface Ports {
   complete: Complete
   exec: Exec
   /** Writes a campaign's samples file, one line each, aside and renamed, and returns its path. */
-  writeSamplesFile: (campaign: string, lines: readonly string[]) => Promise<string>
+  writeSamplesFile: (campaign: string, lines: AsyncIterable<string>) => Promise<string>
   /** Host and process, for people. */
   holder: string
   /** True once this worker is asked to stop: slices end before their next step. */

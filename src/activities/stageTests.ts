@@ -1,9 +1,10 @@
 import { digestOf, digestOfJson } from '../domain/digest.ts'
+import { tellFailure } from '../domain/environment/failureReason.ts'
 import { divideRuns, type StudyRun } from '../domain/environment/stability.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { parseJUnit } from '../domain/testReport.ts'
 import type { Stage } from '../formats/chain.ts'
-import type { Environment, Origin, TestReport } from '../formats/environment.ts'
+import type { Environment, Origin, TestReport, TestResult } from '../formats/environment.ts'
 import type { EnvironmentResult, StageEnvironmentRecord } from '../formats/rollout.ts'
 import type { Sandbox } from '../sandbox/port.ts'
 import type { Scope } from './edge.ts'
@@ -76,8 +77,10 @@ export async function runTestCommand(options: {
   const output = await store.putBlob(redact(text))
   if (outcome.isTimedOut) return { status: 'timed-out', exitCode: null, tests: [], output }
   if (environment.test.report === 'exit-code') {
-    const status = outcome.exitCode === 0 ? 'passed' : 'failed'
-    return { status: 'completed', exitCode: outcome.exitCode, tests: [{ id: 'test command', status }], output }
+    const id = 'test command'
+    const result: TestResult =
+      outcome.exitCode === 0 ? { id, status: 'passed' } : { id, status: 'failed', ...tellFailure({ head: '', text }) }
+    return { status: 'completed', exitCode: outcome.exitCode, tests: [result], output }
   }
   const xml = await sandbox.readFile(reportPath, REPORT_LIMIT_BYTES)
   const tests = xml && parseJUnit(xml.toString('utf8'), root, text)

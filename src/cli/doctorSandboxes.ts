@@ -45,6 +45,11 @@ async function chosen(config: Config): Promise<Finding> {
     const warning = kind === 'process' ? '; it does not isolate' : ''
     return { what, status: 'ok', found: `${NAMES[kind]}: ${why}${warning}`, fix: '' }
   } catch (error) {
-    return { what, status: 'missing', found: (error as Error).message.replace(/^sandbox: /, '').split(';')[0]!, fix: '' }
+    return {
+      what,
+      status: 'missing',
+      found: (error as Error).message.replace(/^sandbox: /, '').split(';')[0]!,
+      fix: '',
+    }
   }
 }

@@ -32,7 +32,8 @@ export type ChainState = z.infer<typeof chainState>
 /** Where a campaign is. Its lists are bounded, so that it stays a small payload. */
 export const campaignState = z.object({
   name: z.string(),
-  status: z.enum(['mining', 'running', 'done']),
+  /** `cancelling`: the cancellation of its open rollouts was asked for, and their ends are waited for. */
+  status: z.enum(['mining', 'running', 'cancelling', 'done', 'cancelled']),
   chains: z.object({
     total: z.number().int(),
     waiting: z.number().int(),

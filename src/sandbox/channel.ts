@@ -76,7 +76,7 @@ interface Frame {
  * (`id kind length rest`, then so many bytes). Once it breaks, every request fails with {@link ChannelBrokenError}.
  */
 export class Channel {
-  /** The folder name of the command that was running when the dispatcher began, or null. */
+  /** The record name of the command that was running when the dispatcher began, or null. */
   readonly running: Promise<string | null>
   #streams: DispatcherStreams
   #pending = new Map<number, { resolve: (frame: Frame) => void; reject: (error: Error) => void }>()
@@ -126,7 +126,7 @@ export class Channel {
     return parseExecution(frame)
   }
 
-  /** Waits for the end of a command by its folder's name. */
+  /** Waits for the end of a command by its record's name. */
   async waitFor(job: string): Promise<void> {
     await this.#ask(`wait ${job}`)
   }

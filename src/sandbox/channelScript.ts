@@ -1,3 +1,5 @@
+import { PROCESSES } from './channelSweep.ts'
+
 /** How long a command that was told to end at its timeout has before it is killed, in seconds. */
 const GRACE_SECONDS = 2
 /** How many files a process of a command may have open, where the host allows as many. */
@@ -42,20 +44,7 @@ clock() {
   if [ -n "$now" ]; then ms=\${now%???}; else printf -v ms '%(%s)T000' -1; fi
 }
 
-look() {
-  local line
-  { read -r line < "/proc/$1/stat"; } 2>/dev/null || return 1
-  set -- \${line##*) }
-  state=$1 parent=$2 session=$4 start=\${20}
-  [ -n "$start" ]
-}
-
-isOurs() {
-  local argv
-  { mapfile -d '' -n 5 argv < "/proc/$1/cmdline"; } 2>/dev/null
-  [ "\${argv[3]%$'\\n'}" = prchain-dispatcher ] && [ "\${argv[4]}" = "$jobs" ]
-}
-
+${PROCESSES}
 readRecord() {
   local word rest
   status=none ran= ended= isTimedOut=0 isForgotten=0 supervisor=
@@ -76,94 +65,6 @@ readRecord() {
   if look "$1" && [ "$start" = "$2" ] && [ "$state" != Z ]; then
     status=running supervisor=$1
   fi
-}
-
-isLeft() {
-  local field value rest uid= tasks
-  case $scope in
-    user)
-      state=
-      { while read -r field value rest; do
-        case $field in
-          State:) state=$value ;;
-          Uid:) uid=$value; break ;;
-        esac
-      done < "/proc/$1/status"; } 2>/dev/null
-      [ "$uid" = "$scopeArgument" ] || return 1
-      ;;
-    folder)
-      look "$1" || return 1
-      if [ "$session" != "$child" ]; then
-        [ "$start" -ge "$born" ] && [ "$1" != "$me" ] && [ "$1" != "$timer" ] && isBelow "$1" && ! isOurs "$1" || return 1
-      fi
-      ;;
-  esac
-  [ "$state" = Z ] || return 0
-  tasks=("/proc/$1/task/"[0-9]*)
-  [ "\${#tasks[@]}" -gt 1 ]
-}
-
-isBelow() {
-  local entry found=1
-  { while IFS= read -r -d '' entry; do
-    case $entry in
-      "HOME=$scopeArgument/"* | "TMPDIR=$scopeArgument/"*) found=0; break ;;
-    esac
-  done < "/proc/$1/environ"; } 2>/dev/null
-  if [ "$found" = 1 ] && cd -P "/proc/$1/cwd" 2>/dev/null; then
-    case $PWD in
-      "$jobs" | "$jobs"/*) ;;
-      "$scopeArgument" | "$scopeArgument"/*) found=0 ;;
-    esac
-    cd "$jobs"
-  fi
-  return $found
-}
-
-findLeft() {
-  local entry
-  left=()
-  for entry in /proc/[0-9]*; do
-    isLeft "\${entry#/proc/}" && left+=("\${entry#/proc/}")
-  done
-}
-
-signalLeft() {
-  local pid
-  findLeft
-  for pid in "\${left[@]}"; do kill "-$1" "$pid" 2>/dev/null; done
-}
-
-sweep() {
-  local pid name tries isNew=1
-  local -A stopped=()
-  names=
-  findLeft
-  if [ "$isTimedOut" = 0 ]; then
-    for ((tries = 0; tries < 20 && \${#left[@]} > 0; tries++)); do
-      pause 0.005
-      findLeft
-    done
-    for pid in "\${left[@]:0:20}"; do
-      name=
-      { read -r name < "/proc/$pid/comm"; } 2>/dev/null
-      name=\${name//[^ -~]/?}
-      name=\${name//,/?}
-      names=$names\${names:+,}\${name:-?}
-    done
-  fi
-  for ((tries = 0; tries < 500 && isNew == 1 && \${#left[@]} > 0; tries++)); do
-    signalLeft STOP
-    isNew=0
-    for pid in "\${left[@]}"; do
-      [ -n "\${stopped[$pid]}" ] || isNew=1
-      stopped[$pid]=1
-    done
-  done
-  while [ "\${#left[@]}" -gt 0 ]; do
-    signalLeft KILL
-    [ "\${#left[@]}" = 0 ] || pause 0.002
-  done
 }
 
 countTime() {

@@ -6,7 +6,7 @@ import type Docker from 'dockerode'
 import { ChannelBrokenError, dispatcherArguments, outputFile, type DispatcherStreams } from './channel.ts'
 import { ChannelLine } from './channelLine.ts'
 import { AGENT_ID, RECORDS, REPOSITORY } from './dockerContainer.ts'
-import { ROOT_PATH, startAsRoot, translateError, type DockerEngine, type RootExec } from './dockerEngine.ts'
+import { ROOT_PATH, startAsRoot, statusOf, translateError, type DockerEngine, type RootExec } from './dockerEngine.ts'
 import { SandboxError, type Sandbox } from './port.ts'
 
 const AGENT = [
@@ -20,6 +20,8 @@ const AGENT = [
 
 const SETTLING_TRIES = 20
 const SETTLING_MS = 50
+/** How often a container is looked at while something in it is waited for. */
+const WATCH_MS = 2_000
 
 /** The state of a container on which a sandbox's life hangs. */
 export function lifeOf(container: Docker.ContainerInspectInfo): string {
@@ -59,11 +61,11 @@ export function openDockerSandbox(
   const handle = engine.docker.getContainer(container.Id)
   const life = lifeOf(container)
   const what = `sandbox ${name}`
-  const { requireLife, requireSettledLife } = watchLife(handle, what, life)
+  const { requireLife, requireSettledLife, whileAlive } = watchLife(handle, what, life)
 
   const translated = async <T>(doing: string, work: () => Promise<T>): Promise<T> => {
     try {
-      return await work()
+      return await whileAlive(work())
     } catch (error) {
       if (!(error instanceof ChannelBrokenError)) throw translateError(engine, what, error)
       try {
@@ -91,6 +93,8 @@ export function openDockerSandbox(
     // Nobody may be reading yet when the connection breaks; who reads later is told.
     exec.stdout.on('error', () => {})
     const whole = async function* () {
+      const ended = Promise.withResolvers<void>()
+      whileAlive(ended.promise).catch((error: Error) => exec.stdout.destroy(error))
       try {
         yield* exec.stdout as AsyncIterable<Buffer>
         await requireSuccess(exec, argv.slice(0, 4).join(' '), allowed)
@@ -100,6 +104,7 @@ export function openDockerSandbox(
         })
         throw translateError(engine, what, error)
       } finally {
+        ended.resolve()
         exec.stdout.destroy()
       }
     }
@@ -112,7 +117,7 @@ export function openDockerSandbox(
     async exec(key, command, signal) {
       signal.throwIfAborted()
       const placed = { ...command, cwd: posix.join(REPOSITORY, command.cwd ?? '.') }
-      const execution = await line.execute(key, placed, signal).catch((error: unknown) => {
+      const execution = await whileAlive(line.execute(key, placed, signal)).catch((error: unknown) => {
         signal.throwIfAborted()
         return translated(`command ${key}`, () => Promise.reject(error))
       })
@@ -166,7 +171,7 @@ export function openDockerSandbox(
           const failure = await pipeline(tar, exec.socket).catch((error: unknown) => error)
           if (sourceFailure) throw sourceFailure
           await requireSuccess(exec, `tar into ${REPOSITORY}`, [0]).catch((error: unknown) => {
-            if (!exec.stderr().includes('No space left')) throw error
+            if (!/No space left|Wrote only/.test(exec.stderr())) throw error
             const next = 'give sandboxes a larger one'
             throw new SandboxError('invalid', `${what}: the repository does not fit its disk; ${next}`, {
               cause: error,
@@ -212,7 +217,23 @@ function watchLife(handle: Docker.Container, what: string, life: string) {
       await setTimeout(SETTLING_MS)
     }
   }
-  return { requireLife, requireSettledLife }
+  /** Waits for a work, or throws when the container ended meanwhile: one whose shim was killed leaves its streams open. */
+  const whileAlive = async <T>(work: Promise<T>): Promise<T> => {
+    const { promise: isLost, reject } = Promise.withResolvers<never>()
+    const look = () =>
+      requireLife().catch((error: unknown) => {
+        // An engine that does not answer says nothing of the container.
+        if (error instanceof SandboxError || statusOf(error) === 404) reject(error)
+      })
+    const timer = setInterval(look, WATCH_MS)
+    try {
+      return await Promise.race([work, isLost])
+    } finally {
+      clearInterval(timer)
+      work.catch(() => {})
+    }
+  }
+  return { requireLife, requireSettledLife, whileAlive }
 }
 
 /** The folder of records in one life of a container. */

@@ -1,3 +1,4 @@
+import { toLine } from '../domain/line.ts'
 import type { Ending } from '../formats/rollout.ts'
 import { MOST_RESTARTS, type ChainNews } from './messages.ts'
 import type { CampaignState } from '../formats/state.ts'
@@ -6,6 +7,7 @@ import type { CampaignState } from '../formats/state.ts'
 const SHOWN = 20
 const NEWS_KEPT = 60
 const LONGEST_LINE = 200
+const LONGEST_LINE_BYTES = 400
 
 /** How a rollout ended, as a campaign counts it. */
 export interface Closing {
@@ -28,9 +30,11 @@ export interface Ledger {
   hear(news: ChainNews): void
   close(rollout: string, closing: Closing): void
   note(line: string): void
+  /** Says how the campaign stands as a whole. */
+  become(status: CampaignState['status']): void
 }
 
-/** Opens the books of a campaign, or takes up those that were carried. */
+/** Opens the books of a campaign, or takes up those that were carried; what was carried has no open rollout. */
 export function openLedger(options: {
   name: string
   carried: CampaignState | undefined
@@ -55,7 +59,7 @@ export function openLedger(options: {
     firstNews: 0,
     samplesPath: null,
   }
-  return { state, open, unwatched, begin, unwatch, hear, close, note }
+  return { state, open, unwatched, begin, unwatch, hear, close, note, become }
 
   function begin(rollout: string): void {
     open.add(rollout)
@@ -80,7 +84,7 @@ export function openLedger(options: {
         break
       }
       case 'parked':
-        parked.set(news.rollout, news.reason.slice(0, LONGEST_LINE))
+        parked.set(news.rollout, shorten(news.reason))
         note(`${chain}: needs attention: ${news.reason}`)
         break
       case 'resumed':
@@ -88,9 +92,9 @@ export function openLedger(options: {
         note(`${chain}: goes on`)
         break
       case 'ended':
+        parked.delete(news.rollout)
         if (news.ending === 'failed' && news.restarts < MOST_RESTARTS) {
-          note(`${chain}: failed: ${news.reason}; it will be started again`)
-          parked.delete(news.rollout)
+          note(`${chain}: failed: ${news.reason}${state.status === 'cancelling' ? '' : '; it will be started again'}`)
           unwatch(news.rollout, true)
         } else close(news.rollout, news)
         break
@@ -100,7 +104,8 @@ export function openLedger(options: {
   }
 
   function close(rollout: string, closing: Closing): void {
-    if (ended.has(rollout)) return
+    // One that is not open was counted before, or will be looked up when its turn comes.
+    if (!open.has(rollout)) return
     ended.add(rollout)
     for (const set of [open, failed, unwatched, parked]) set.delete(rollout)
     state.endings[closing.ending] = (state.endings[closing.ending] ?? 0) + 1
@@ -112,7 +117,7 @@ export function openLedger(options: {
   }
 
   function note(line: string): void {
-    state.news.push(line.slice(0, LONGEST_LINE))
+    state.news.push(shorten(line))
     const surplus = state.news.length - NEWS_KEPT
     if (surplus > 0) {
       state.news.splice(0, surplus)
@@ -121,16 +126,27 @@ export function openLedger(options: {
     refresh()
   }
 
+  function become(status: CampaignState['status']): void {
+    state.status = status
+    refresh()
+  }
+
   function refresh(): void {
     const { chains } = state
     state.open = [...open].slice(0, SHOWN)
     state.failed = [...failed].slice(0, SHOWN)
-    state.parked = [...parked].slice(0, SHOWN).map(([rollout, reason]) => ({ rollout, reason }))
+    // One that is parked before its turn has come, in a campaign that was started again, is not among the open ones yet.
+    const waiting = [...parked].filter(([rollout]) => open.has(rollout))
+    state.parked = waiting.slice(0, SHOWN).map(([rollout, reason]) => ({ rollout, reason }))
     chains.running = open.size
-    chains.parked = parked.size
+    chains.parked = waiting.length
     chains.waiting = chains.total - chains.ended - open.size
     onChange(state)
   }
+}
+
+function shorten(line: string): string {
+  return toLine(line, { characters: LONGEST_LINE, bytes: LONGEST_LINE_BYTES })
 }
 
 /** A campaign's state as Markdown for the Temporal UI: the status line first. */

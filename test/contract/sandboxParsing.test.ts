@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DockerFrames } from '../../src/sandbox/dockerFrames.ts'
-import { jobFolder, parseAnswer } from '../../src/sandbox/runner.ts'
+import { jobFolder } from '../../src/sandbox/runner.ts'
 
 const frames = fc.array(
   fc.record({
@@ -60,28 +60,8 @@ describe("Docker's frames", () => {
   })
 })
 
-describe("a runner's answer", () => {
-  it('is read whole or not at all', () => {
-    const output = Buffer.from([0, 10, 255, 49, 32])
-    const printed = Buffer.concat([Buffer.from('137 1 9000 5 1700000000000 1700000001500\n'), output])
-    const expected = {
-      exitCode: 137,
-      isTimedOut: true,
-      sizeBytes: 9000,
-      startedAt: '2023-11-14T22:13:20.000Z',
-      finishedAt: '2023-11-14T22:13:21.500Z',
-    }
-    expect(parseAnswer(printed)).toEqual({ status: 'finished', outcome: { ...expected, output } })
-    for (let length = 0; length < printed.length; length++) {
-      expect(parseAnswer(printed.subarray(0, length))).toEqual({ status: 'none' })
-    }
-    expect(parseAnswer(Buffer.from('lost\n'))).toEqual({ status: 'lost' })
-    expect(parseAnswer(Buffer.from('sh: 0: Cannot fork\n'))).toEqual({ status: 'none' })
-  })
-})
-
-describe('the folder of a job', () => {
-  it('is one safe name, and another for another key', () => {
+describe('the record of a key', () => {
+  it('has one safe name, and another for another key', () => {
     const key = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom('/', '+', '%', '.', '~', 'a', 'A'), maxLength: 6 }),

@@ -43,9 +43,13 @@ export async function dockerForTests(): Promise<{ socketPath: string; image: str
 
 /**
  * Gives the engine at a socket, or starts one of our own there as root, with its data below `folder`, and waits until
- * it answers. Starts one again that was killed. Throws with the end of its log when it does not.
+ * it answers. Starts one again that was killed, with its containers still running where they are live-restored. Throws with the end of its log when it does not.
  */
-export async function startEngine(folder: string, socketPath: string): Promise<Engine> {
+export async function startEngine(
+  folder: string,
+  socketPath: string,
+  options: { isLiveRestored?: boolean } = {},
+): Promise<Engine> {
   if (await answers(socketPath)) return { socketPath, pid: null }
   mkdirSync(folder, { recursive: true })
   const log = join(folder, 'dockerd.log')
@@ -59,7 +63,8 @@ export async function startEngine(folder: string, socketPath: string): Promise<E
     '--pidfile',
     join(folder, ENGINE.file),
   ]
-  const engine = spawn('dockerd', ['--host', `unix://${socketPath}`, ...places], {
+  const live = options.isLiveRestored ? ['--live-restore'] : []
+  const engine = spawn('dockerd', ['--host', `unix://${socketPath}`, ...places, ...live], {
     detached: true,
     stdio: ['ignore', output, output],
   })

@@ -55,7 +55,9 @@ test('a Python project is installed with what its tests need, as of the base, an
   expect(dockerfile).toContain("pip install --quiet -e '.[tests]'")
   expect(dockerfile).not.toMatch(/sphinx|docs\]|ruff|--group lint/)
   expect(environment.context).toBe('repository')
-  expect(environment.test.command).toContain("-o addopts='--import-mode=importlib -p no:randomly -m '\\''not slow'\\'''")
+  expect(environment.test.command).toContain(
+    "-o addopts='--import-mode=importlib -p no:randomly -m '\\''not slow'\\'''",
+  )
   expect(origin).toMatchObject({ kind: 'recipe', recipe: 'python', files: ['pyproject.toml'] })
 })
 

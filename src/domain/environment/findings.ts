@@ -43,7 +43,7 @@ export function readFindings(files: RepositoryFiles): Findings {
   const paths = findingFiles(files.paths)
   const found = [
     ...paths.filter((path) => path.endsWith('devcontainer.json')).map((path) => readDevcontainer(files, path)),
-    ...workflowsOf(paths).map((path) => readCiWorkflow(files, path)),
+    ...firstFound(workflowsOf(paths), (path) => readCiWorkflow(files, path)),
     ...paths.filter((path) => /Dockerfile[^/]*$/.test(path)).map((path) => readDockerfile(files, path)),
   ].filter((finding) => finding !== null)
   const findings: Findings = { versions: {}, packages: [], commands: [], notes: [] }
@@ -62,6 +62,15 @@ export function readFindings(files: RepositoryFiles): Findings {
   return findings
 }
 
+/** Several workflows that test are for several machines, whose packages need not go together. */
+function firstFound(paths: readonly string[], readOne: (path: string) => Finding | null): (Finding | null)[] {
+  for (const path of paths) {
+    const finding = readOne(path)
+    if (finding) return [finding]
+  }
+  return []
+}
+
 /** Workflows by what their names promise; those that publish, document or check style are left out. */
 function workflowsOf(paths: readonly string[]): string[] {
   const rank = (path: string) =>
@@ -70,11 +79,11 @@ function workflowsOf(paths: readonly string[]): string[] {
     .filter((path) => path.startsWith('.github/'))
     .filter(
       (path) =>
-        !/doc|lint|release|publish|deploy|codeql|perf|bench|label|stale|wheel|windows|macos|nightly|downstream/i.test(
+        !/doc|lint|release|publish|deploy|codeql|perf|bench|label|stale|wheel|windows|macos|nightly|emscripten|wasm|pypy|cygwin|sanitize|mypy|typing|fuzz|downstream/i.test(
           path,
         ),
     )
-    .sort((a, b) => rank(a) - rank(b))
+    .sort((a, b) => rank(a) - rank(b) || a.length - b.length)
 }
 
 /** The packages of an `apt-get install`. */

@@ -141,7 +141,9 @@ const PYTEST_CHECK =
 
 function keptOptions(options: readonly string[]): string[] {
   return options.flatMap((option, index) =>
-    KEPT_OPTIONS.test(option) ? [option, ...(option === '-p' || option === '-m' ? [options[index + 1] ?? ''] : [])] : [],
+    KEPT_OPTIONS.test(option)
+      ? [option, ...(option === '-p' || option === '-m' ? [options[index + 1] ?? ''] : [])]
+      : [],
   )
 }
 

@@ -26,7 +26,7 @@ export interface PythonProject {
 
 const TEST_NAME = /^(?:tests?|testing|unit[_-]?tests?|tests?[_-]\w+|\w+[_-]tests?)$/i
 const DEV_NAME = /^(?:dev|devel|develop|development|all)$/i
-const NOT_TESTS = /(?:doc|lint|type|mypy|bench|release|publish)/i
+const NOT_TESTS = /(?:doc|lint|type|mypy|bench|release|publish|emscripten|wasm|pypy|32|windows|macos)/i
 const REQUIREMENT_FILE =
   /^(?:(?:[\w.-]+\/)?requirements[\w.-]*\.txt|requirements\/[\w.-]+\.txt|[\w.-]*-?requirements\.txt)$/i
 

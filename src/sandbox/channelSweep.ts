@@ -1,0 +1,111 @@
+/**
+ * The dispatcher's functions that see and end processes, by builtins alone: no fork is to be had where an agent has used
+ * up all processes. `isLeft` is true for a living process of the command's scope: of a user, or of the command's session
+ * or with `HOME`, `TMPDIR` or working folder below a folder. A process whose first thread has ended counts while others
+ * live. `sweep` stops all of them until no new one appears, so that none forks while the others are killed, and kills
+ * until none is left. For a command that ended by itself it first waits up to 100 ms for those that are about to end,
+ * then notes the names of at most 20.
+ */
+export const PROCESSES = `
+look() {
+  local line
+  { read -r line < "/proc/$1/stat"; } 2>/dev/null || return 1
+  set -- \${line##*) }
+  state=$1 parent=$2 session=$4 start=\${20}
+  [ -n "$start" ]
+}
+
+isOurs() {
+  local argv
+  { mapfile -d '' -n 5 argv < "/proc/$1/cmdline"; } 2>/dev/null
+  [ "\${argv[3]%$'\\n'}" = prchain-dispatcher ] && [ "\${argv[4]}" = "$jobs" ]
+}
+
+isLeft() {
+  local field value rest uid= tasks
+  case $scope in
+    user)
+      state=
+      { while read -r field value rest; do
+        case $field in
+          State:) state=$value ;;
+          Uid:) uid=$value; break ;;
+        esac
+      done < "/proc/$1/status"; } 2>/dev/null
+      [ "$uid" = "$scopeArgument" ] || return 1
+      ;;
+    folder)
+      look "$1" || return 1
+      if [ "$session" != "$child" ]; then
+        [ "$start" -ge "$born" ] && [ "$1" != "$me" ] && [ "$1" != "$timer" ] && isBelow "$1" && ! isOurs "$1" || return 1
+      fi
+      ;;
+  esac
+  [ "$state" = Z ] || return 0
+  tasks=("/proc/$1/task/"[0-9]*)
+  [ "\${#tasks[@]}" -gt 1 ]
+}
+
+isBelow() {
+  local entry found=1
+  { while IFS= read -r -d '' entry; do
+    case $entry in
+      "HOME=$scopeArgument/"* | "TMPDIR=$scopeArgument/"*) found=0; break ;;
+    esac
+  done < "/proc/$1/environ"; } 2>/dev/null
+  if [ "$found" = 1 ] && cd -P "/proc/$1/cwd" 2>/dev/null; then
+    case $PWD in
+      "$jobs" | "$jobs"/*) ;;
+      "$scopeArgument" | "$scopeArgument"/*) found=0 ;;
+    esac
+    cd "$jobs"
+  fi
+  return $found
+}
+
+findLeft() {
+  local entry
+  left=()
+  for entry in /proc/[0-9]*; do
+    isLeft "\${entry#/proc/}" && left+=("\${entry#/proc/}")
+  done
+}
+
+signalLeft() {
+  local pid
+  findLeft
+  for pid in "\${left[@]}"; do kill "-$1" "$pid" 2>/dev/null; done
+}
+
+sweep() {
+  local pid name tries isNew=1
+  local -A stopped=()
+  names=
+  findLeft
+  if [ "$isTimedOut" = 0 ]; then
+    for ((tries = 0; tries < 20 && \${#left[@]} > 0; tries++)); do
+      pause 0.005
+      findLeft
+    done
+    for pid in "\${left[@]:0:20}"; do
+      name=
+      { read -r name < "/proc/$pid/comm"; } 2>/dev/null || continue
+      name=\${name//[^ -~]/?}
+      name=\${name//,/?}
+      names=$names\${names:+,}\${name:-?}
+    done
+  fi
+  for ((tries = 0; tries < 500 && isNew == 1 && \${#left[@]} > 0; tries++)); do
+    signalLeft STOP
+    isNew=0
+    for pid in "\${left[@]}"; do
+      [ -n "\${stopped[$pid]}" ] || isNew=1
+      stopped[$pid]=1
+    done
+  done
+  while [ "\${#left[@]}" -gt 0 ]; do
+    signalLeft KILL
+    [ "\${#left[@]}" = 0 ] || pause 0.002
+  done
+}
+`
