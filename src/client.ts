@@ -1,4 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import {
   ConfigError,
   flagOf,
@@ -11,11 +12,12 @@ import {
   type SettingName,
 } from './config.ts'
 import { tryEnvironment } from './activities/tryEnvironment.ts'
+import { cancel } from './cli/cancel.ts'
 import { importChains, listChains } from './cli/chains.ts'
 import { demo } from './cli/demo.ts'
 import { doctor } from './cli/doctor.ts'
 import { mine } from './cli/mine.ts'
-import { cancel, resume } from './cli/resume.ts'
+import { resume } from './cli/resume.ts'
 import { run } from './cli/run.ts'
 import { show } from './cli/show.ts'
 import { status } from './cli/status.ts'
@@ -68,6 +70,7 @@ const ROLLOUT = [
   'preset',
   'seed',
 ] as const
+const NOT_IN_DEMO: readonly SettingName[] = ['mirrors', 'model', 'judgeModel', 'queryModel']
 
 interface Invocation {
   config: Config
@@ -79,6 +82,7 @@ interface Invocation {
 
 const program = new Command('prchain')
   .description('Turns chains of GitHub pull requests into long training trajectories for coding agents.')
+  .version(readVersion(), '--version', 'the version')
   .showHelpAfterError('(prchain --help lists the commands)')
   .exitOverride()
 
@@ -99,19 +103,26 @@ verb(
 )
   .option('--at <sha>', 'with --environment REPO: the commit whose environment is tried (the head of the main line)')
   .option('--tests <files...>', 'with --environment REPO: the test files that are run (all)')
-verb(
+const demoVerb = verb(
   'demo',
   'the main job, whole, with nothing but this machine',
-  [...OWN_SERVER, ...SERVERS, ...WORKER, ...ROLLOUT],
-  (it) => demo({ ...it, isKept: it.flags['keep'] === true }),
+  [...OWN_SERVER, ...SERVERS, ...WORKER, ...ROLLOUT.filter((name) => !NOT_IN_DEMO.includes(name))],
+  (it) => {
+    const useless = NOT_IN_DEMO.find((name) => it.flags[name] !== undefined)
+    if (useless === undefined) return demo({ ...it, isKept: it.flags['keep'] === true })
+    throw new InputError(
+      `${flagOf(useless)} has no use in the demo, which plays its own example repository with the scripted model; \`prchain run\` takes it`,
+    )
+  },
 ).option('--keep', 'leave the Temporal UI up')
+for (const name of NOT_IN_DEMO) demoVerb.addOption(new Option(`${flagOf(name)} <value>`).hideHelp())
 verb(
   'up',
   'Temporal dev server, schedule and worker in one process tree',
   [...OWN_SERVER, ...SERVERS, ...WORKER],
   (it) => up(it),
 )
-verb('worker', 'one worker alone', [...CONNECTION, ...WORKER], (it) => worker(it))
+verb('worker', 'one worker alone', [...CONNECTION, 'resumeEveryMs', ...WORKER], (it) => worker(it))
 verb(
   'mine <repository>',
   'gather pull requests, link them, store the chains',
@@ -133,7 +144,7 @@ verb(
 )
 verb(
   'show <target>',
-  'a chain with the evidence for each link, or a rollout (chain/CAMPAIGN/CHAIN/N)',
+  'a CHAIN with the evidence for each link, or a rollout (CAMPAIGN/CHAIN/N)',
   [...CONNECTION],
   (it, target) => show({ ...it, target: target! }),
 )
@@ -145,12 +156,15 @@ verb('status [campaign]', 'how campaigns stand', [...CONNECTION], (it, campaign)
 )
 verb(
   'resume <target>',
-  'let what is parked go on: a campaign, or chain/CAMPAIGN/CHAIN/N',
+  'let what is parked go on, all of a CAMPAIGN or one CAMPAIGN/CHAIN/N',
   [...CONNECTION],
   (it, target) => resume({ ...it, target: target! }),
 )
-verb('cancel <target>', 'end a campaign or a chain in order', [...CONNECTION], (it, target) =>
-  cancel({ ...it, target: target! }),
+verb(
+  'cancel <target>',
+  'end in order what is named: a CAMPAIGN with its chains, one CAMPAIGN/CHAIN/N, or a workflow id',
+  [...CONNECTION],
+  (it, target) => cancel({ ...it, target: target! }),
 )
 
 /** Adds a verb with its settings as flags. Ctrl-C aborts its signal; a second one ends the process. */
@@ -184,6 +198,11 @@ function verb(
     })
     exitCode = await act({ config, env: process.env, terminal, signal: stopping.signal, flags }, ...args)
   })
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }
 
 function wholeNumber(text: string): number {

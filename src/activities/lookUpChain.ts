@@ -25,19 +25,32 @@ export async function lookUpChain(ports: Ports, input: { rollout: string; mostRe
       closing: { ending, reason: reason.slice(0, 200), stagesAccepted: accepted, rounds, hasSample: accepted > 0 },
     }
   }
-  const latest = await Context.current().client.workflow.getHandle(workflowId.chain(input.rollout)).describe()
-  switch (latest.status.name) {
+  const latest = await describe(input.rollout)
+  switch (latest?.status.name) {
+    case undefined: {
+      const reason = 'its workflow is not on the server any more'
+      return { status: 'ended', closing: { ending: 'failed', reason, stagesAccepted: 0, rounds: 0, hasSample: false } }
+    }
     case 'TERMINATED':
     case 'CANCELLED':
       return { status: 'terminated' }
     case 'FAILED':
     case 'TIMED_OUT': {
-      const { restarts = 0, epoch = 0 } = (latest.memo ?? {}) as { restarts?: number; epoch?: number }
+      const { restarts = 0, epoch = 0 } = (latest!.memo ?? {}) as { restarts?: number; epoch?: number }
       if (restarts < input.mostRestarts) return { status: 'failed', epoch }
       const reason = `failed ${restarts + 1} times`
       return { status: 'ended', closing: { ending: 'failed', reason, stagesAccepted: 0, rounds: 0, hasSample: false } }
     }
     default:
       return { status: 'open' }
+  }
+}
+
+async function describe(rollout: string) {
+  try {
+    return await Context.current().client.workflow.getHandle(workflowId.chain(rollout)).describe()
+  } catch (error) {
+    if ((error as Error).name === 'WorkflowNotFoundError') return null
+    throw error
   }
 }

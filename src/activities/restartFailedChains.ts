@@ -1,5 +1,4 @@
 import { Context } from '@temporalio/activity'
-import type { Client } from '@temporalio/client'
 import { splitRollout, TASK_QUEUE, workflowId } from '../domain/identifiers.ts'
 
 /** What one sweep did, as workflow ids. */
@@ -53,7 +52,7 @@ export async function restartFailedChains(input: { mostRestarts: number }): Prom
 }
 
 /** Whether a campaign was cancelled, or is about to be. */
-async function isCancelled(client: Client, campaign: string): Promise<boolean> {
+async function isCancelled(client: Context['client'], campaign: string): Promise<boolean> {
   try {
     const { status, raw } = await client.workflow.getHandle(workflowId.campaign(campaign)).describe()
     return status.name === 'CANCELLED' || (raw.workflowExtendedInfo?.cancelRequested ?? false)

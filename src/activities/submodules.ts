@@ -45,7 +45,7 @@ function openOnce(git: GitHost, name: string, mirrors: string | null): Promise<G
 function repositoryOf(url: string | null, repository: string): string | null {
   if (url === null) return null
   const isRelative = url.startsWith('./') || url.startsWith('../')
-  const absolute = isRelative ? new URL(`${url}`, `https://github.com/${repository}/`).href : url
+  const absolute = isRelative ? new URL(url, `https://github.com/${repository}/`).href : url
   const match = /^(?:https?:\/\/|ssh:\/\/git@|git@|git:\/\/)github\.com[/:]([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(absolute)
   return match ? match[1]! : null
 }

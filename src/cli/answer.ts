@@ -56,5 +56,5 @@ export async function describeWorkflow(
 function isSilence(error: unknown): boolean {
   const grpc = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : null
   // DEADLINE_EXCEEDED; FAILED_PRECONDITION: no worker has polled lately; CANCELLED and UNAVAILABLE: the wait broke off.
-  return isGrpcServiceError(grpc) && [4, 9, 1, 14].includes(Number(grpc.code))
+  return isGrpcServiceError(grpc) && [4, 9, 1, 14].includes(grpc.code)
 }

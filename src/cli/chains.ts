@@ -3,9 +3,12 @@ import { prettifyError } from 'zod'
 import { composeChains, composeStore } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { recordKey } from '../domain/identifiers.ts'
+import { repositoryName } from '../formats/common.ts'
 import { chainImport, type Chain, type ChainImport } from '../formats/chain.ts'
 import { readChain } from './targets.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
+
+const IMPORT_FORM = 'expected on each line: {"repo": "owner/name", "prs": [1150, 1234], "id": optional}'
 
 /** `prchain chains [REPO]`: the chains of the store, one a line. */
 export async function listChains(options: {
@@ -14,16 +17,27 @@ export async function listChains(options: {
   terminal: Terminal
 }): Promise<number> {
   const { config, repository, terminal } = options
+  if (repository !== null && !repositoryName.safeParse(repository).success)
+    throw new InputError(
+      `"${repository}" is no repository: expected owner/name; \`prchain show CHAIN\` shows one chain`,
+    )
   const store = composeStore(config)
   const chains: Chain[] = []
+  const others = new Set<string>()
   for (const key of await store.listRecords(recordKey.chains)) {
     const chain = await store.getRecord<Chain>(key)
-    if (chain && (repository === null || chain.repository === repository)) chains.push(chain)
+    if (!chain) continue
+    if (repository === null || chain.repository === repository) chains.push(chain)
+    else others.add(chain.repository)
   }
   for (const chain of chains) terminal.emit(chain)
   if (terminal.isJson) return EXIT.ended
-  if (chains.length === 0) terminal.say('no chains yet: `prchain mine REPO` or `prchain chains import FILE`')
-  else {
+  if (chains.length === 0) {
+    const known = others.size === 0 ? '' : `; the store has chains of ${[...others].sort().slice(0, 10).join(', ')}`
+    terminal.say(
+      `no chains${repository === null ? '' : ` of ${repository}`} yet: \`prchain mine ${repository ?? 'REPO'}\` or \`prchain chains import FILE\`${known}`,
+    )
+  } else {
     const rows = chains.map(({ id, repository: name, stages, shape, source }) => [
       id,
       name,
@@ -70,13 +84,13 @@ async function readImports(path: string): Promise<{ line: number; given: ChainIm
     try {
       value = JSON.parse(content)
     } catch (cause) {
-      throw new InputError(`${where} is not JSON: ${(cause as Error).message}`, { cause })
+      throw new InputError(`${where} is not JSON: ${(cause as Error).message}; ${IMPORT_FORM}`, { cause })
     }
     const parsed = chainImport.safeParse(value)
-    if (!parsed.success) throw new InputError(`${where}: ${prettifyError(parsed.error)}`)
+    if (!parsed.success) throw new InputError(`${where}: ${prettifyError(parsed.error)}\n${IMPORT_FORM}`)
     return [{ line: index + 1, given: parsed.data }]
   })
-  if (given.length === 0) throw new InputError(`${path} has no chain in it`)
+  if (given.length === 0) throw new InputError(`${path} has no chain in it; ${IMPORT_FORM}`)
   return given
 }
 

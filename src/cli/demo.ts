@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { buildExampleRepository } from '../../examples/repository/build.ts'
 import { composeRecordedGitHub, composeStore, storeDir } from '../compose.ts'
 import type { Config } from '../config.ts'
-import { startEmbedded, type Embedded } from './embedded.ts'
-import { describeFunnel, followCampaign } from './follow.ts'
+import { checkServers, startEmbedded, type Embedded } from './embedded.ts'
+import { describeFunnel, followCampaign, type Followed } from './follow.ts'
 import { askCampaign, recordCampaign, startCampaign } from './run.ts'
 import { findServer, openSession } from './session.ts'
 import { EXIT, InputError, type Terminal } from './terminal.ts'
@@ -27,8 +27,9 @@ export async function demo(options: {
   const running = await findServer(given)
   if (running)
     throw new InputError(
-      `prchain runs over ${given.store} already (process ${running.pid}); stop it, or give the demo a --store of its own`,
+      `prchain runs over ${given.store} already (process ${running.pid}); stop it with Ctrl-C where it runs, or give the demo a --store of its own`,
     )
+  await checkServers(given)
 
   const dir = join(storeDir(given), 'demo')
   const example = await buildExampleRepository({ dir })
@@ -72,16 +73,14 @@ export async function demo(options: {
       await recordCampaign(composeStore(config), asked)
       await startCampaign({ session, config, asked })
       terminal.say(`campaign: ${asked.name}`)
-      const followed = await followCampaign({ client: session.client, name: asked.name, terminal, signal })
+      const followed = await followCampaign({ session, name: asked.name, terminal, signal })
       if (followed.status !== 'completed') {
-        const reason =
-          followed.status === 'detached'
-            ? 'stopped'
-            : followed.status === 'failed'
-              ? followed.reason
-              : followed.state.parked[0]!.reason
+        const reason = reasonOf(followed)
         terminal.say(`${followed.status}: ${reason}`)
-        const funnel = followed.status === 'needs-attention' ? followed.state.funnel : NOTHING
+        terminal.say(
+          `the same command begins a new demo; to go on with this one: \`prchain up --store ${given.store}\`, then \`prchain status ${asked.name}\``,
+        )
+        const funnel = 'state' in followed ? (followed.state?.funnel ?? NOTHING) : NOTHING
         terminal.emit({
           format: 'prchain.demo/1',
           status: 'failed',
@@ -104,6 +103,21 @@ export async function demo(options: {
     } finally {
       await session.close()
     }
+  }
+}
+
+function reasonOf(followed: Exclude<Followed, { status: 'completed' }>): string {
+  switch (followed.status) {
+    case 'detached':
+      return 'stopped'
+    case 'cancelled':
+      return 'it was cancelled'
+    case 'failed':
+      return followed.reason
+    case 'needs-attention':
+      return followed.state.parked[0]!.reason
+    default:
+      return followed satisfies never
   }
 }
 

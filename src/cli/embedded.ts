@@ -4,13 +4,15 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
-import { findTemporal } from '../../temporal/binary.ts'
+import { isPortFree } from '../../temporal/address.ts'
+import { findTemporal, TemporalNotFound, type FoundTemporal } from '../../temporal/binary.ts'
 import { startDevServer, type DevServer } from '../../temporal/devServer.ts'
 import { ensureResumeSchedule } from '../../temporal/schedules.ts'
 import { removeServerFile, serverFilePath, writeServerFile } from '../../temporal/serverFile.ts'
 import { composeScriptedModel, hasRealModel, storeDir } from '../compose.ts'
 import { readHost, toEnvironment, type Config } from '../config.ts'
 import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
+import { FailedError, InputError } from './terminal.ts'
 
 const STOP_WAIT_MS = 15_000
 const QUICK_DEATH_MS = 2_000
@@ -26,6 +28,38 @@ export interface Embedded {
   stop(): Promise<void>
 }
 
+/** Checks what settings say of the servers, before anything is made. Throws {@link InputError}. */
+export async function checkServers(config: Config): Promise<void> {
+  if (config.temporalCli !== null) await findCli(config, () => {})
+  for (const [flag, port] of [
+    ['--temporal-port', config.temporalPort],
+    ['--temporal-ui-port', config.temporalUiPort],
+  ] as const) {
+    if (port === null || (await isPortFree(port))) continue
+    throw new InputError(
+      `${flag}: port ${port} is taken; stop what listens there, choose another, or leave the flag out`,
+    )
+  }
+}
+
+/** The Temporal CLI of the settings, or one that is found or installed. */
+async function findCli(config: Config, onLine: (line: string) => void): Promise<FoundTemporal> {
+  const { path, cacheDir } = readHost()
+  try {
+    return await findTemporal({
+      configured: config.temporalCli,
+      path,
+      cacheDir,
+      onProgress: onLine,
+      allowInstall: true,
+    })
+  } catch (cause) {
+    if (!(cause instanceof TemporalNotFound)) throw cause
+    if (config.temporalCli === null) throw new FailedError(cause.message, { cause })
+    throw new InputError(`--temporal-cli: ${cause.message}`, { cause })
+  }
+}
+
 /**
  * Starts all that prchain needs on one machine. A worker or server that dies is started again on the same database and
  * ports; all of it ends with this process, however this one ends.
@@ -38,15 +72,8 @@ export async function startEmbedded(options: {
 }): Promise<Embedded> {
   const { config, inherited, onLine } = options
   const dir = storeDir(config)
-  const host = readHost()
+  const temporal = await findCli(config, onLine)
   mkdirSync(join(dir, 'logs'), { recursive: true })
-  const temporal = await findTemporal({
-    configured: config.temporalCli,
-    path: host.path,
-    cacheDir: host.cacheDir,
-    onProgress: onLine,
-    allowInstall: true,
-  })
 
   let isStopping = false
   let server: DevServer = await startServer()
@@ -92,7 +119,9 @@ export async function startEmbedded(options: {
       if (isStopping) return await next.stop()
       server = next
     } catch (error) {
-      onLine(`the Temporal server does not come back: ${(error as Error).message}`)
+      onLine(
+        `the Temporal server does not come back: ${(error as Error).message}; what is on record stays: stop this with Ctrl-C and start it again over the same store`,
+      )
     }
   }
 

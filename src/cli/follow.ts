@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { WorkflowFailedError, type Client } from '@temporalio/client'
+import { WorkflowFailedError } from '@temporalio/client'
 import { workflowId } from '../domain/identifiers.ts'
 import { campaignQuery } from '../workflows/messages.ts'
 import type { CampaignState } from '../formats/state.ts'
+import { askWorker, describeWorkflow, QUERY_MS } from './answer.ts'
+import type { Session } from './session.ts'
 import type { Terminal } from './terminal.ts'
 
 const POLL_MS = 400
@@ -12,6 +14,8 @@ const STUCK_MS = 1_200
 /** How following a campaign ended. */
 export type Followed =
   | { status: 'completed'; state: CampaignState }
+  /** Its state is null when no worker is there to say. */
+  | { status: 'cancelled'; state: CampaignState | null }
   | { status: 'needs-attention'; state: CampaignState }
   | { status: 'failed'; reason: string }
   | { status: 'detached' }
@@ -21,13 +25,13 @@ export type Followed =
  * or until the signal (`detached`). The campaign goes on whatever happens here.
  */
 export async function followCampaign(options: {
-  client: Client
+  session: Pick<Session, 'client' | 'address'>
   name: string
   terminal: Terminal
   signal: AbortSignal
 }): Promise<Followed> {
-  const { client, name, terminal, signal } = options
-  const handle = client.workflow.getHandle(workflowId.campaign(name))
+  const { session, name, terminal, signal } = options
+  const workflow = workflowId.campaign(name)
   let told = 0
   let heardMs = Date.now()
   let isWarned = false
@@ -37,20 +41,24 @@ export async function followCampaign(options: {
     const state = await ask()
     if (state) {
       heardMs = Date.now()
+      isWarned = false
       tell(state)
       if (state.status === 'done') return { status: 'completed', state }
+      if (state.status === 'cancelled') return { status: 'cancelled', state }
       const { running, parked } = state.chains
       // For a while, since between a start and its news all others may be parked.
       const isStuck = state.status === 'running' && running > 0 && parked === running
       stuckMs = isStuck ? (stuckMs ?? Date.now()) : null
       if (stuckMs !== null && Date.now() - stuckMs >= STUCK_MS) return { status: 'needs-attention', state }
     } else {
-      const ended = await endOf()
+      const { ended, hasServer } = await endOf()
       if (ended) return ended
       if (Date.now() - heardMs > SILENCE_MS && !isWarned) {
         isWarned = true
         terminal.say(
-          `no worker has answered for ${SILENCE_MS / 1000} s: start one with \`prchain worker\`, or \`prchain up\``,
+          hasServer
+            ? `no worker has answered for ${SILENCE_MS / 1000} s: start one with \`prchain worker\`, or \`prchain up\``
+            : `the Temporal server at ${session.address} has not answered for ${SILENCE_MS / 1000} s: bring it back; the campaign goes on when it is`,
         )
       }
     }
@@ -60,23 +68,24 @@ export async function followCampaign(options: {
   /** Null while no worker answers: the campaign itself is safe in the server. */
   async function ask(): Promise<CampaignState | null> {
     try {
-      return await client.withDeadline(Date.now() + 5_000, () => handle.query(campaignQuery))
+      return await askWorker(session, { workflow, timeoutMs: QUERY_MS }, (handle) => handle.query(campaignQuery))
     } catch {
       return null
     }
   }
 
-  async function endOf(): Promise<Followed | null> {
+  async function endOf(): Promise<{ ended: Followed | null; hasServer: boolean }> {
     try {
-      const description = await handle.describe()
-      if (description.status.name === 'RUNNING') return null
-      const state = await (handle.result() as Promise<CampaignState>)
+      const described = await describeWorkflow(session, workflow)
+      if (!described || described.status.name === 'RUNNING') return { ended: null, hasServer: true }
+      if (described.status.name === 'CANCELLED') return { ended: { status: 'cancelled', state: null }, hasServer: true }
+      const state = await (session.client.workflow.getHandle(workflow).result() as Promise<CampaignState>)
       tell(state)
-      return { status: 'completed', state }
+      return { ended: { status: 'completed', state }, hasServer: true }
     } catch (error) {
-      if (error instanceof WorkflowFailedError)
-        return { status: 'failed', reason: error.cause?.message ?? error.message }
-      return null
+      if (!(error instanceof WorkflowFailedError)) return { ended: null, hasServer: false }
+      const reason = error.cause?.message ?? error.message
+      return { ended: { status: 'failed', reason }, hasServer: true }
     }
   }
 

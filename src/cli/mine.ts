@@ -4,8 +4,12 @@ import type { Config } from '../config.ts'
 import { TASK_QUEUE, workflowId } from '../domain/identifiers.ts'
 import { repositoryName } from '../formats/common.ts'
 import type { Mined, mineRepository } from '../workflows/mineRepository.ts'
+import { describeWorkflow } from './answer.ts'
 import { openSession } from './session.ts'
+import { openRepository } from './targets.ts'
 import { EXIT, FailedError, InputError, type Terminal } from './terminal.ts'
+
+const SILENCE_MS = 15_000
 
 /** `prchain mine REPO`: gathers a repository's pull requests, links them, and stores the chains. */
 export async function mine(options: {
@@ -20,7 +24,9 @@ export async function mine(options: {
   if (!repositoryName.safeParse(repository).success)
     throw new InputError(`"${repository}" is no repository: expected owner/name`)
   if (!(min >= 1 && max >= min)) throw new InputError(`--min ${min} --max ${max}: expected 1 ≤ min ≤ max`)
+  if (config.mirrors !== null) await openRepository(config, repository)
   const session = await openSession(config)
+  const silence = setTimeout(() => void warn().catch(() => {}), SILENCE_MS)
   try {
     const handle = await session.client.workflow.start<typeof mineRepository>('mineRepository', {
       workflowId: workflowId.mine(repository),
@@ -35,7 +41,9 @@ export async function mine(options: {
     )
     const mined: Mined | 'detached' = await Promise.race([handle.result(), detached])
     if (mined === 'detached') {
-      terminal.say('detached; the mining goes on')
+      terminal.say(
+        `detached; the mining goes on: the same command attaches to it, \`prchain cancel ${handle.workflowId}\` ends it`,
+      )
       return EXIT.detached
     }
     terminal.say(`${mined.pullRequests} pull requests, ${mined.references} references, ${mined.chainCount} chains`)
@@ -53,6 +61,17 @@ export async function mine(options: {
     }
     throw cause
   } finally {
+    clearTimeout(silence)
     await session.close()
+  }
+
+  /** A mining that nobody has taken up. */
+  async function warn(): Promise<void> {
+    const described = await describeWorkflow(session, workflowId.mine(repository))
+    // Started, and its first task scheduled: a worker adds more.
+    if ((described?.historyLength ?? 0) <= 2)
+      terminal.say(
+        `no worker has taken this up for ${SILENCE_MS / 1_000} s: start one with \`prchain worker\`, or \`prchain up\``,
+      )
   }
 }

@@ -1,71 +1,84 @@
-import { WorkflowUpdateFailedError, WorkflowNotFoundError } from '@temporalio/client'
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client'
 import type { Config } from '../config.ts'
 import { workflowId } from '../domain/identifiers.ts'
-import { campaignQuery, resumeUpdate } from '../workflows/messages.ts'
-import { openSession } from './session.ts'
-import { EXIT, InputError, type Terminal } from './terminal.ts'
+import { resumeUpdate } from '../workflows/messages.ts'
+import { askWorker, describeWorkflow } from './answer.ts'
+import { openSession, type Session } from './session.ts'
+import { EXIT, FailedError, InputError, type Terminal } from './terminal.ts'
+import { readWorkflowTarget } from './workflowTarget.ts'
 
-const UPDATE_TIMEOUT_MS = 15_000
+const UPDATE_MS = 15_000
 
-/** `prchain resume CAMPAIGN|WORKFLOW-ID`: what is parked goes on at once. */
+/** `prchain resume CAMPAIGN|CAMPAIGN/CHAIN/N`: what is parked goes on at once, of a campaign all that is. */
 export async function resume(options: { config: Config; target: string; terminal: Terminal }): Promise<number> {
   const { config, target, terminal } = options
+  const named = readWorkflowTarget(target)
+  if (named.kind === 'mining') throw new InputError(`${target} is a mining, which never waits: nothing to resume`)
   const session = await openSession(config)
-  const { client } = session
   try {
-    const ids = target.startsWith('chain/') ? [target] : await parkedOf(target.replace(/^campaign\//, ''))
-    if (ids.length === 0) terminal.say(`nothing of ${target} is parked`)
-    for (const id of ids) {
-      const answer = await resumeOne(id)
-      terminal.say(answer)
-      terminal.emit({ format: 'prchain.resume/1', workflow: id, answer })
+    if (named.kind === 'chain') {
+      say(named.workflow, await resumeChain(session, named.workflow))
+      return EXIT.ended
     }
+    let count = 0
+    for (const workflow of await listParked(session, named.name)) {
+      // One that has gone on by itself since it was listed is as it should be.
+      const answer = await resumeChain(session, workflow).catch((error: unknown) => {
+        if (error instanceof InputError) return null
+        throw error
+      })
+      if (answer === null) continue
+      say(workflow, answer)
+      count++
+    }
+    terminal.say(count === 0 ? `nothing of ${named.name} is parked` : `${count} of ${named.name} go on`)
     return EXIT.ended
   } finally {
     await session.close()
   }
 
-  async function parkedOf(campaign: string): Promise<string[]> {
-    try {
-      const state = await client.workflow.getHandle(workflowId.campaign(campaign)).query(campaignQuery)
-      return state.parked.map((one) => workflowId.chain(one.rollout))
-    } catch (cause) {
-      if (cause instanceof WorkflowNotFoundError)
-        throw new InputError(`there is no campaign "${campaign}" on the server`, { cause })
-      throw cause
-    }
-  }
-
-  async function resumeOne(id: string): Promise<string> {
-    try {
-      return await client.withDeadline(Date.now() + UPDATE_TIMEOUT_MS, () =>
-        client.workflow.getHandle(id).executeUpdate(resumeUpdate, { args: [{ reason: 'by command' }] }),
-      )
-    } catch (cause) {
-      if (cause instanceof WorkflowNotFoundError)
-        throw new InputError(`there is no running workflow "${id}" on the server`, { cause })
-      if (cause instanceof WorkflowUpdateFailedError)
-        throw new InputError(cause.cause?.message ?? cause.message, { cause })
-      throw cause
-    }
+  function say(workflow: string, answer: string): void {
+    terminal.say(answer)
+    terminal.emit({ format: 'prchain.resume/1', workflow, answer })
   }
 }
 
-/** `prchain cancel CAMPAIGN|WORKFLOW-ID`: ends it in order; sandboxes are removed and what is on record stays. */
-export async function cancel(options: { config: Config; target: string; terminal: Terminal }): Promise<number> {
-  const { config, target, terminal } = options
-  const session = await openSession(config)
-  const id = target.includes('/') ? target : workflowId.campaign(target)
+/** The workflow ids of a campaign's parked chains, all of them, also when the campaign itself has failed. */
+async function listParked(session: Session, campaign: string): Promise<string[]> {
+  const query = `WorkflowType="prChain" AND ExecutionStatus="Running" AND NeedsAttention=true AND Campaign="${campaign}"`
+  const found: string[] = []
   try {
-    await session.client.workflow.getHandle(id).cancel()
-    terminal.say(`${id}: cancellation asked for`)
-    terminal.emit({ format: 'prchain.cancel/1', workflow: id })
-    return EXIT.ended
+    for await (const one of session.client.workflow.list({ query })) found.push(one.workflowId)
   } catch (cause) {
-    if (cause instanceof WorkflowNotFoundError)
-      throw new InputError(`there is no running workflow "${id}" on the server`, { cause })
-    throw cause
-  } finally {
-    await session.close()
+    throw new FailedError(
+      `the Temporal server at ${session.address} does not list what is parked: ${(cause as Error).message}; \`prchain worker\` registers the search attributes that it needs`,
+      { cause },
+    )
+  }
+  if (found.length === 0 && !(await describeWorkflow(session, workflowId.campaign(campaign))))
+    throw new InputError(
+      `there is no campaign "${campaign}" on the Temporal server at ${session.address}; \`prchain status\` lists those of the store`,
+    )
+  return found
+}
+
+/** Ends the wait of a parked chain and returns what it does next. Throws {@link InputError} when it does not wait. */
+async function resumeChain(session: Session, workflow: string): Promise<string> {
+  try {
+    return await askWorker(session, { workflow, timeoutMs: UPDATE_MS }, (handle) =>
+      handle.executeUpdate(resumeUpdate, { args: [{ reason: 'by command' }] }),
+    )
+  } catch (cause) {
+    const show = `\`prchain show ${workflow}\` says how it stands`
+    if (cause instanceof WorkflowUpdateFailedError)
+      throw new InputError(`${cause.cause?.message ?? cause.message}; ${show}`, { cause })
+    if (!(cause instanceof WorkflowNotFoundError)) throw cause
+    const described = await describeWorkflow(session, workflow)
+    throw new InputError(
+      described
+        ? `${workflow} does not run (${described.status.name.toLowerCase()}): there is nothing to resume; ${show}`
+        : `there is no workflow ${workflow} on the Temporal server at ${session.address}; \`prchain status\` lists the campaigns`,
+      { cause },
+    )
   }
 }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
@@ -39,7 +40,7 @@ export async function run(options: {
       terminal.emit({ format: 'prchain.run/1', status: 'detached', campaign: asked.name, temporalUi: session.uiUrl })
       return EXIT.detached
     }
-    const followed = await followCampaign({ client: session.client, name: asked.name, terminal, signal })
+    const followed = await followCampaign({ session, name: asked.name, terminal, signal })
     return report({ followed, name: asked.name, terminal, uiUrl: session.uiUrl })
   } finally {
     await session.close()
@@ -56,11 +57,22 @@ export async function askCampaign(options: {
   if (config.campaign !== null && !campaignName.safeParse(config.campaign).success) {
     throw new InputError(`campaign: "${config.campaign}" is no name: letters, digits, ".", "_" and "-", at most 60`)
   }
+  await checkEnvironmentFile(config.environment)
   await checkTargets({ config, store: composeStore(config), targets, onLine: (line) => terminal.say(line) })
   const settings = await settleRollouts(config)
   const wanted = { settings, targets: [...targets].sort(), rollouts: config.rollouts, concurrency: config.concurrency }
   const name = config.campaign ?? `run-${digestOfJson(wanted).slice('sha256:'.length, 'sha256:'.length + 8)}`
   return { format: 'prchain.campaign/1', name, ...wanted, createdAt: new Date().toISOString() }
+}
+
+/** Throws {@link InputError} when the environment file is not there. */
+async function checkEnvironmentFile(path: string | null): Promise<void> {
+  if (path === null || path === 'none') return
+  const found = await stat(path).catch(() => null)
+  if (found?.isFile()) return
+  throw new InputError(
+    `environment: ${found ? `${path} is no file` : `there is no file ${path}`}; name a prchain.environment/1 file (docs/formats/environment.md), "none" for no tests, or leave it out`,
+  )
 }
 
 /** Puts a campaign on record. Throws {@link InputError} when its name is on record with other settings. */
@@ -122,12 +134,29 @@ export function report(options: {
       })
       return EXIT.ended
     }
+    case 'cancelled': {
+      const { funnel = null, endings = null, samplesPath = null } = followed.state ?? {}
+      terminal.say(`campaign ${name} was cancelled; the same command starts what it had not begun`)
+      if (funnel) terminal.say(describeFunnel(funnel))
+      if (samplesPath) terminal.say(`samples: ${samplesPath}`)
+      terminal.emit({
+        format: 'prchain.run/1',
+        status: 'cancelled',
+        campaign: name,
+        funnel,
+        endings,
+        samplesPath,
+        temporalUi: uiUrl,
+      })
+      return EXIT.ended
+    }
     case 'needs-attention': {
-      const { parked } = followed.state
+      const { parked, chains } = followed.state
       for (const { rollout, reason } of parked) {
         terminal.say(`needs attention: ${reason}`)
         terminal.say(`  it tries again by itself; resume it now with: prchain resume ${workflowId.chain(rollout)}`)
       }
+      if (chains.parked > 1) terminal.say(`all ${chains.parked} at once: prchain resume ${name}`)
       terminal.emit({
         format: 'prchain.run/1',
         status: 'needs-attention',

@@ -1,29 +1,41 @@
+import { WorkflowNotFoundError } from '@temporalio/client'
 import { composeStore } from '../compose.ts'
 import type { Config } from '../config.ts'
-import { recordKey } from '../domain/identifiers.ts'
+import { recordKey, workflowId } from '../domain/identifiers.ts'
 import type { Rollout, Verdict } from '../formats/rollout.ts'
 import { stateQuery } from '../workflows/messages.ts'
 import type { ChainState } from '../formats/state.ts'
 import { showChain } from './chains.ts'
+import { askWorker, NoAnswerError, QUERY_MS } from './answer.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
+import { readRollout } from './workflowTarget.ts'
 
 /** `prchain show CHAIN|chain/CAMPAIGN/CHAIN/N`: a chain with its evidence, or a rollout with its stages and verdicts. */
 export function show(options: { config: Config; target: string; terminal: Terminal }): Promise<number> {
   const { config, target, terminal } = options
   if (!target.includes('/')) return showChain({ config, id: target, terminal })
-  return showRollout({ config, rollout: target.replace(/^chain\//, ''), terminal })
+  const rollout = readRollout(target)
+  if (rollout === null) {
+    throw new InputError(
+      `"${target}" is neither a chain nor a rollout: expected CHAIN, CAMPAIGN/CHAIN/N or chain/CAMPAIGN/CHAIN/N; \`prchain chains\` lists the chains, \`prchain status\` the campaigns`,
+    )
+  }
+  return showRollout({ config, rollout, terminal })
 }
 
 async function showRollout(options: { config: Config; rollout: string; terminal: Terminal }): Promise<number> {
   const { config, rollout, terminal } = options
-  if (!/^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+\/\d+$/.test(rollout)) {
-    throw new InputError(`"${rollout}" is neither a chain nor a rollout: expected CHAIN or chain/CAMPAIGN/CHAIN/N`)
-  }
   const store = composeStore(config)
   const ended = await store.getRecord<Rollout>(recordKey.rollout(rollout))
-  const live = ended ? null : await liveState(config, rollout)
-  if (!ended && !live) throw new InputError(`there is no rollout ${rollout} in the store, and none runs on the server`)
+  const asked = ended ? { live: null, why: '' } : await askLive(config, rollout)
+  const { live } = asked
+  const isBegun = ended !== null || (await store.listRecords(recordKey.stages(rollout))).length > 0
+  if (!live && !isBegun) {
+    throw new InputError(
+      `there is no rollout ${rollout} in the store ${config.store}, and ${asked.why}; \`prchain status\` lists the campaigns, \`prchain run\` starts one`,
+    )
+  }
   const verdicts = await verdictsOf()
   terminal.emit({ format: 'prchain.show-rollout/1', rollout, ended, live, verdicts })
   if (terminal.isJson) return EXIT.ended
@@ -33,6 +45,7 @@ async function showRollout(options: { config: Config; rollout: string; terminal:
       `${rollout}: ${ended.ending}${ended.reason ? `: ${ended.reason}` : ''}${ended.isScripted ? ' (scripted model: a stand-in)' : ''}`,
     )
   if (live) sayLive(live, terminal)
+  if (!ended && !live) terminal.say(`${rollout} has not ended: ${asked.why}. This is what the store has`)
   const rows = verdicts.map(({ stage, round, verdict }) => [
     `${stage + 1}`,
     `${round}`,
@@ -57,15 +70,20 @@ async function showRollout(options: { config: Config; rollout: string; terminal:
   }
 }
 
-async function liveState(config: Config, rollout: string): Promise<ChainState | null> {
-  if (config.temporalAddress === null && (await findServer(config)) === null) return null
+/** What the server says of an open rollout, or why it says nothing. */
+async function askLive(config: Config, rollout: string): Promise<{ live: ChainState | null; why: string }> {
+  if (config.temporalAddress === null && (await findServer(config)) === null)
+    return { live: null, why: 'there is no Temporal server to ask (`prchain up` starts one)' }
   const session = await openSession(config)
+  const workflow = workflowId.chain(rollout)
   try {
-    return await session.client.withDeadline(Date.now() + 5_000, () =>
-      session.client.workflow.getHandle(`chain/${rollout}`).query(stateQuery),
-    )
-  } catch {
-    return null
+    const live = await askWorker(session, { workflow, timeoutMs: QUERY_MS }, (handle) => handle.query(stateQuery))
+    return { live, why: '' }
+  } catch (error) {
+    if (error instanceof NoAnswerError) return { live: null, why: error.message }
+    if (error instanceof WorkflowNotFoundError)
+      return { live: null, why: `the Temporal server at ${session.address} knows none of that id` }
+    throw error
   } finally {
     await session.close()
   }

@@ -5,6 +5,7 @@ import type { Campaign } from '../formats/campaign.ts'
 import type { Rollout } from '../formats/rollout.ts'
 import { campaignQuery } from '../workflows/messages.ts'
 import type { CampaignState } from '../formats/state.ts'
+import { askWorker, describeWorkflow, NoAnswerError, QUERY_MS } from './answer.ts'
 import { describeFunnel } from './follow.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
@@ -35,13 +36,17 @@ export async function status(options: {
   const chosen = name === null ? recorded : recorded.filter((one) => one.name === name)
   if (name !== null && chosen.length === 0) {
     throw new InputError(
-      `there is no campaign "${name}"; known: ${recorded.map((one) => one.name).join(', ') || 'none'}`,
+      recorded.length === 0
+        ? `there is no campaign "${name}": the store ${config.store} has none yet; \`prchain run CHAIN|REPO… --campaign ${name}\` starts it, --store names another store`
+        : `there is no campaign "${name}" in the store ${config.store}; known: ${recorded.map((one) => one.name).join(', ')}`,
     )
   }
 
   const hasServer = config.temporalAddress !== null || (await findServer(config)) !== null
   if (!hasServer) terminal.say('no Temporal server: this is what the store says')
   const session = hasServer ? await openSession(config) : null
+  /** Once no worker has answered, none is waited for again. */
+  let isSilent = false
   try {
     const standings: Standing[] = []
     for (const one of chosen) standings.push(await standingOf(one.name))
@@ -59,21 +64,25 @@ export async function status(options: {
       const rollout = (await store.getRecord<Rollout>(key))!
       endings[rollout.ending] = (endings[rollout.ending] ?? 0) + 1
     }
-    const live = session === null ? null : await ask(of)
-    const status =
-      live?.status ?? (session === null ? 'unknown: no server' : 'not on this server, or no worker answers')
+    const { status, live } = session === null ? { status: 'unknown: no server', live: null } : await ask(of)
     return { format: 'prchain.status/1', campaign: of, source: live ? 'server' : 'store', status, live, endings }
   }
 
-  async function ask(of: string): Promise<CampaignState | null> {
-    const { client } = session!
-    try {
-      return await client.withDeadline(Date.now() + 5_000, () =>
-        client.workflow.getHandle(workflowId.campaign(of)).query(campaignQuery),
-      )
-    } catch {
-      return null
-    }
+  /** The server says whether a campaign runs and how it ended; a worker, in what state it is. */
+  async function ask(of: string): Promise<{ status: string; live: CampaignState | null }> {
+    const workflow = workflowId.campaign(of)
+    const described = await describeWorkflow(session!, workflow)
+    if (!described) return { status: 'not on this server', live: null }
+    const live = isSilent
+      ? null
+      : await askWorker(session!, { workflow, timeoutMs: QUERY_MS }, (handle) => handle.query(campaignQuery)).catch(
+          (error: unknown) => {
+            if (!(error instanceof NoAnswerError)) throw error
+            isSilent = true
+            return null
+          },
+        )
+    return { status: wordFor(described.status.name, live), live }
   }
 
   function say(standings: Standing[]): void {
@@ -86,12 +95,28 @@ export async function status(options: {
         .join(', ') || 'nothing ended',
     ])
     for (const line of rows.length > 0 ? columns([['campaign', 'status', 'rollouts'], ...rows]) : []) terminal.say(line)
+    if (isSilent)
+      terminal.say('no worker answers, so there is no more to tell: start `prchain worker`, or `prchain up`')
     for (const { live } of standings) {
       if (!live) continue
       terminal.say(`\n${live.name}: ${describeFunnel(live.funnel)}`)
       for (const { rollout, reason } of live.parked)
         terminal.say(`  needs attention: ${reason}\n    resume: prchain resume ${workflowId.chain(rollout)}`)
+      const more = live.chains.parked - live.parked.length
+      if (more > 0) terminal.say(`  and ${more} more; all at once: prchain resume ${live.name}`)
       for (const rollout of live.failed) terminal.say(`  failed, will be started again: ${workflowId.chain(rollout)}`)
     }
+  }
+}
+
+/** A campaign's status: an ended workflow's last state says less than how the workflow ended. */
+function wordFor(execution: string, live: CampaignState | null): string {
+  switch (execution) {
+    case 'RUNNING':
+      return live?.status ?? 'running, but no worker answers'
+    case 'COMPLETED':
+      return 'done'
+    default:
+      return execution.toLowerCase().replaceAll('_', '-')
   }
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { repositoryName } from '../formats/common.ts'
 import type { Chain } from '../formats/chain.ts'
+import type { GitRepository } from '../git/port.ts'
 import type { Store } from '../store/port.ts'
 import { InputError } from './terminal.ts'
 
@@ -17,19 +18,16 @@ export async function checkTargets(options: {
   onLine: (line: string) => void
 }): Promise<void> {
   const { config, store, targets, onLine } = options
-  const git = composeGit(config)
-  const open = async (repository: string) => {
-    try {
-      if (config.mirrors === null) onLine(`looking for ${repository} in the store's own clones`)
-      return await git.open(repository, config.mirrors)
-    } catch (cause) {
-      throw new InputError((cause as Error).message, { cause })
-    }
+  const open = (repository: string) => {
+    if (config.mirrors === null) onLine(`looking for ${repository} in the store's own clones`)
+    return openRepository(config, repository)
   }
   for (const target of targets) {
     if (target.includes('/')) {
       if (!repositoryName.safeParse(target).success)
-        throw new InputError(`"${target}" is no repository: expected owner/name`)
+        throw new InputError(
+          `"${target}" is no repository: expected owner/name, or a chain's id (\`prchain chains\` lists them)`,
+        )
       if (config.mirrors !== null) await open(target)
       continue
     }
@@ -45,11 +43,20 @@ export async function checkTargets(options: {
         const missing = await repository.missingObjects(sha)
         if (missing.length > 0) {
           throw new InputError(
-            `${where} is in the mirror of ${chain.repository}, but ${missing.length} of its objects are not (such as ${missing[0]}): the mirror is incomplete`,
+            `${where} is in the mirror of ${chain.repository}, but ${missing.length} of its objects are not (such as ${missing[0]}): the mirror is incomplete; clone it whole with \`git clone --mirror\`, neither shallow nor partial, or give another --mirrors`,
           )
         }
       }
     }
+  }
+}
+
+/** A repository of the mirrors or clones. Throws {@link InputError} when there is none. */
+export async function openRepository(config: Config, name: string): Promise<GitRepository> {
+  try {
+    return await composeGit(config).open(name, config.mirrors)
+  } catch (cause) {
+    throw new InputError((cause as Error).message, { cause })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { startEmbedded } from './embedded.ts'
+import { checkServers, startEmbedded } from './embedded.ts'
 import { findServer } from './session.ts'
 import { EXIT, InputError, type Terminal } from './terminal.ts'
 
@@ -14,8 +14,9 @@ export async function up(options: {
   const running = await findServer(config)
   if (running)
     throw new InputError(
-      `prchain runs over ${config.store} already (process ${running.pid}, Temporal at ${running.temporal.address})`,
+      `prchain runs over ${config.store} already (process ${running.pid}, Temporal at ${running.temporal.address}): use it as it is, stop it with Ctrl-C where it runs, or name another --store`,
     )
+  await checkServers(config)
   const embedded = await startEmbedded({ config, inherited: env, onLine: (line) => terminal.say(line) })
   try {
     terminal.say(`Temporal: ${embedded.address}`)

@@ -39,6 +39,16 @@ export const runOutput = z.discriminatedUnion('status', [
   }),
   z.object({
     format: z.literal('prchain.run/1'),
+    status: z.literal('cancelled'),
+    campaign: z.string(),
+    /** Null, as the two below, when no worker is there to say. */
+    funnel: funnel.nullable(),
+    endings: z.partialRecord(ending, z.number().int()).nullable(),
+    samplesPath: z.string().nullable(),
+    temporalUi: url,
+  }),
+  z.object({
+    format: z.literal('prchain.run/1'),
     status: z.literal('needs-attention'),
     campaign: z.string(),
     parked: z.array(z.object({ rollout: z.string(), reason: z.string(), resume: z.string() })),
@@ -129,7 +139,12 @@ export const resumeOutput = z.object({
 })
 
 /** What `prchain cancel --json` prints. */
-export const cancelOutput = z.object({ format: z.literal('prchain.cancel/1'), workflow: z.string() })
+export const cancelOutput = z.object({
+  format: z.literal('prchain.cancel/1'),
+  workflow: z.string(),
+  /** `asked`: its cancellation. `ended`: it had ended before, and nothing was done. */
+  status: z.enum(['asked', 'ended']),
+})
 
 /** Everything that a command prints with `--json`. */
 export const output = z.union([

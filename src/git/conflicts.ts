@@ -1,90 +1,101 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { withAside } from './aside.ts'
 import { pathFromBytes } from './path.ts'
 import type { Conflict, ConflictSide } from './port.ts'
-import { inScratch, type Scratch } from './scratch.ts'
-import { listTree, makeTree, type TreeEntry } from './trees.ts'
+import { readBlobs } from './objectReader.ts'
+import type { Scratch } from './scratch.ts'
+import { GITLINK_MODE, listTree } from './trees.ts'
 
-const FILE_MODES = new Set(['100644', '100755'])
+/** Whose side is whose between conflict markers: `ours` is what upstream has, `theirs` what takes base's place in it. */
+export const LABELS = { ours: 'upstream', theirs: 'yours' } as const
 
-/** Reads the conflicted entries that `git merge-tree -z` prints after the tree: mode, object, stage, path. */
-export async function readConflicts(scratch: Scratch, fields: readonly Buffer[]): Promise<Conflict[]> {
-  const byPath = new Map<string, Partial<Record<'1' | '2' | '3', ConflictSide>>>()
+/** How git names what it lays aside where a name collides: `path~upstream`, or `path~upstream_0` when that is taken. */
+const LAID_ASIDE = /^(.+)~(upstream|yours)(_\d+)?$/s
+
+/** How much of a file git looks at for telling text from bytes. */
+const HEAD_BYTES = 8_000
+
+type Sides = Pick<Conflict, 'base' | 'ours' | 'theirs'>
+
+/**
+ * Reads the conflicted entries that `git merge-tree -z` prints after the tree (mode, object, stage, path), in path
+ * order. Where git has put merged content into a side, as it does for two renames to one name, the side's own is given.
+ */
+export async function readConflicts(
+  scratch: Scratch,
+  fields: readonly Buffer[],
+  trees: { ours: string; theirs: string },
+): Promise<Conflict[]> {
+  const byPath = new Map<string, Sides>()
   for (const field of fields) {
     const tab = field.indexOf(9)
     const [mode = '', object = '', stage = ''] = field.subarray(0, tab).toString('latin1').split(' ')
     const path = pathFromBytes(field.subarray(tab + 1))
-    const sides = byPath.get(path) ?? {}
-    sides[stage as '1' | '2' | '3'] = { mode, object }
+    const sides = byPath.get(path) ?? { base: null, ours: null, theirs: null }
+    sides[stage === '1' ? 'base' : stage === '2' ? 'ours' : 'theirs'] = { mode, object }
     byPath.set(path, sides)
   }
-  const conflicts: Conflict[] = []
+  const own = { ours: await sidesOf(scratch, trees.ours), theirs: await sidesOf(scratch, trees.theirs) }
   for (const [path, sides] of byPath) {
-    const versions = { base: sides[1] ?? null, ours: sides[2] ?? null, theirs: sides[3] ?? null }
-    conflicts.push({ path, kind: await kindOf(scratch, versions), ...versions })
+    if (sides.base) continue
+    for (const side of ['ours', 'theirs'] as const) sides[side] &&= own[side].get(path) ?? sides[side]
   }
+  const isLaidAside = (path: string) => LAID_ASIDE.test(path) && !own.ours.has(path) && !own.theirs.has(path)
+  const isBinary = await findBinary(scratch, [...byPath.values()])
+  const conflicts = [...byPath].map(([path, sides]) => ({
+    path,
+    kind: isLaidAside(path) ? ('other' as const) : kindOf(sides, isBinary),
+    ...sides,
+  }))
   return conflicts.sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-async function kindOf(scratch: Scratch, sides: Pick<Conflict, 'base' | 'ours' | 'theirs'>): Promise<Conflict['kind']> {
-  const { base, ours, theirs } = sides
+/**
+ * The path that a conflict is about: where something was laid aside, the name that it could not have. `paths` are those
+ * of the merged tree.
+ */
+export function contestedPath(conflict: Conflict, isTaken: (path: string) => boolean): string {
+  const [, path, label] = LAID_ASIDE.exec(conflict.path) ?? []
+  if (path === undefined || conflict.kind !== 'other') return conflict.path
+  const isOneSided = label === LABELS.ours ? conflict.theirs === null : conflict.ours === null
+  return isOneSided && isTaken(path) ? path : conflict.path
+}
+
+/** Whether both sides can stand in one file between markers. */
+export function isText({ kind }: Conflict): boolean {
+  return kind === 'content' || kind === 'added-twice'
+}
+
+function kindOf({ base, ours, theirs }: Sides, isBinary: (object: string) => boolean): Conflict['kind'] {
   if (!ours && !theirs) return 'other'
-  const present = [base, ours, theirs].filter((side) => side !== null)
-  if (!present.every(({ mode }) => FILE_MODES.has(mode))) return 'other'
   if (!ours) return base ? 'deleted-upstream' : 'other'
   if (!theirs) return base ? 'deleted-by-agent' : 'other'
-  if ((await isBinary(scratch, ours.object)) || (await isBinary(scratch, theirs.object))) return 'binary'
+  const present = [base, ours, theirs].filter((side) => side !== null)
+  if (!present.every(isFile)) return 'other'
+  if (present.some(({ object }) => isBinary(object))) return 'binary'
   return base ? 'content' : 'added-twice'
 }
 
-async function isBinary(scratch: Scratch, object: string): Promise<boolean> {
-  const { stdout } = await scratch.git.run(['cat-file', 'blob', object], inScratch(scratch))
-  return stdout.subarray(0, 8_000).includes(0)
+function isFile({ mode }: ConflictSide): boolean {
+  return mode.startsWith('100')
 }
 
-/** A conflict's tree with every conflict decided for one side. */
-export async function decideConflicts(
-  scratch: Scratch,
-  merged: { tree: string; conflicts: Conflict[] },
-  side: 'ours' | 'theirs',
-): Promise<string> {
-  const entries = new Map((await listTree(scratch, merged.tree)).map((entry) => [entry.path, entry]))
-  for (const { path } of [...entries.values()]) {
-    // What git lays beside a path whose name collides.
-    if (merged.conflicts.some((conflict) => path === `${conflict.path}~upstream` || path === `${conflict.path}~yours`))
-      entries.delete(path)
-  }
-  for (const conflict of merged.conflicts) {
-    const decided = await decideOne(scratch, conflict, side)
-    entries.delete(conflict.path)
-    if (decided) entries.set(conflict.path, decided)
-  }
-  return makeTree(scratch, [...entries.values()])
+async function sidesOf(scratch: Scratch, tree: string): Promise<Map<string, ConflictSide>> {
+  return new Map((await listTree(scratch, tree)).map(({ path, mode, object }) => [path, { mode, object }]))
 }
 
-async function decideOne(scratch: Scratch, conflict: Conflict, side: 'ours' | 'theirs'): Promise<TreeEntry | null> {
-  const { path, kind, base, ours, theirs } = conflict
-  const chosen = conflict[side]
-  if (!chosen) return null
-  if ((kind !== 'content' && kind !== 'added-twice') || !ours || !theirs) return { path, ...chosen }
-  return withAside(scratch.cacheDir, async (aside) => {
-    for (const [name, version] of [
-      ['ours', ours],
-      ['base', base],
-      ['theirs', theirs],
-    ] as const) {
-      const content = version
-        ? (await scratch.git.run(['cat-file', 'blob', version.object], inScratch(scratch))).stdout
-        : Buffer.alloc(0)
-      await writeFile(join(aside, name), content)
+/** Which of the files are bytes and no text, by git's rule: a NUL near the beginning. */
+async function findBinary(scratch: Scratch, sides: readonly Sides[]): Promise<(object: string) => boolean> {
+  const objects = new Set(
+    sides
+      .flatMap(({ base, ours, theirs }) => [base, ours, theirs])
+      .flatMap((side) => (side && side.mode !== GITLINK_MODE && isFile(side) ? [side.object] : [])),
+  )
+  const binary = new Set<string>()
+  for await (const { object, content } of readBlobs(scratch, [...objects])) {
+    let seen = 0
+    for await (const chunk of content) {
+      if (seen < HEAD_BYTES && chunk.subarray(0, HEAD_BYTES - seen).includes(0)) binary.add(object)
+      seen += chunk.length
     }
-    const files = ['ours', 'base', 'theirs'].map((name) => join(aside, name))
-    const { stdout } = await scratch.git.run(['merge-file', '-p', '-q', `--${side}`, ...files], inScratch(scratch))
-    const written = await scratch.git.run(['hash-object', '-w', '--no-filters', '--stdin'], {
-      ...inScratch(scratch),
-      input: stdout,
-    })
-    return { path, mode: chosen.mode, object: written.stdout.toString('latin1').trim() }
-  })
+  }
+  return (object) => binary.has(object)
 }

@@ -1,45 +1,53 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { repositoryFolder } from '../domain/identifiers.ts'
-import { moveIntoPlace, withAside } from './aside.ts'
-import { commitTree } from './merge.ts'
-import { GitError } from './port.ts'
-import { inScratch, type Scratch } from './scratch.ts'
+import { createHash } from 'node:crypto'
+import { deflateSync } from 'node:zlib'
 
-const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n'
-const BRANCH = 'refs/heads/main'
+/** The author and committer of what we commit, at the beginning of time. */
+const NOBODY = 'prchain <prchain@localhost> 0 +0000'
 
 /**
- * The `.git` of a tree: a pack of the tree's objects, one root commit on `main` and an index, and nothing else. Made
- * once for a tree and kept in the cache. Throws {@link GitError} `missing` when the mirror lacks objects of the tree.
+ * No conversion of line ends. A file of the size and date that the index has is unchanged: what else git would look at,
+ * such as inode numbers, cannot be known where the repository is made.
  */
-export async function makeFreshRepository(scratch: Scratch, tree: string): Promise<string> {
-  const place = join(scratch.cacheDir, 'exports', repositoryFolder(scratch.name), tree)
-  if (await stat(place).catch(() => null)) return place
-  const { stdout } = await scratch.git.run(['rev-list', '--objects', '--missing=print', tree], inScratch(scratch))
-  const missing = stdout.toString('latin1').match(/^\?[0-9a-f]{40}/gm) ?? []
-  if (missing.length > 0) {
-    const which = `${missing.length} objects of tree ${tree}, such as ${missing[0]!.slice(1)}`
-    throw new GitError(
-      'missing',
-      `the mirror of ${scratch.name} at ${scratch.mirror.dir} is incomplete: it lacks ${which}`,
-    )
-  }
-  await mkdir(dirname(place), { recursive: true })
-  await withAside(scratch.cacheDir, async (aside) => {
-    const made = join(aside, 'git')
-    for (const folder of ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags']) {
-      await mkdir(join(made, folder), { recursive: true })
-    }
-    await writeFile(join(made, 'config'), CONFIG)
-    await writeFile(join(made, 'HEAD'), `ref: ${BRANCH}\n`)
-    const pack = ['pack-objects', '-q', '--threads=1', join(made, 'objects/pack/pack')]
-    await scratch.git.run(pack, { ...inScratch(scratch), input: stdout })
-    const at = { about: scratch.name, gitDir: made }
-    const commit = await commitTree(scratch, at, tree, [], 'Initial state')
-    await writeFile(join(made, BRANCH), `${commit}\n`)
-    await scratch.git.run(['read-tree', tree], at)
-    await moveIntoPlace(made, place)
-  })
-  return place
+const CONFIG = `[core]
+	repositoryformatversion = 0
+	filemode = true
+	bare = false
+	autocrlf = false
+	checkStat = minimal
+`
+
+/** Files lie in the work tree as git holds them, whatever the attributes say, so git must not convert them back. */
+const ATTRIBUTES = '* -text -filter -ident -working-tree-encoding\n'
+
+/** A file or folder of a `.git`, its path relative to it; a folder has no content. */
+export interface GitFile {
+  path: string
+  content: Buffer | null
+}
+
+/**
+ * What a fresh `.git` holds beside its pack and its index: one root commit of the tree on `main`, neutral author and
+ * date, no remote, tag, reflog, hook or alternate. Folders come before what is in them.
+ */
+export function freshRepositoryFiles(tree: string): GitFile[] {
+  const said = `tree ${tree}\nauthor ${NOBODY}\ncommitter ${NOBODY}\n\nInitial state\n`
+  const commit = Buffer.from(`commit ${said.length}\0${said}`)
+  const name = createHash('sha1').update(commit).digest('hex')
+  const file = (path: string, text: string): GitFile => ({ path, content: Buffer.from(text) })
+  const folder = (path: string): GitFile => ({ path, content: null })
+  return [
+    file('HEAD', 'ref: refs/heads/main\n'),
+    file('config', CONFIG),
+    folder('info'),
+    file('info/attributes', ATTRIBUTES),
+    folder('objects'),
+    folder(`objects/${name.slice(0, 2)}`),
+    { path: `objects/${name.slice(0, 2)}/${name.slice(2)}`, content: deflateSync(commit) },
+    folder('objects/info'),
+    folder('objects/pack'),
+    folder('refs'),
+    folder('refs/heads'),
+    file('refs/heads/main', `${name}\n`),
+    folder('refs/tags'),
+  ]
 }

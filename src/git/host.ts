@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { removeStaleAsides } from './aside.ts'
 import { captureWorkTree } from './capture.ts'
 import { listChanges, makePatch } from './diff.ts'
-import { decideConflicts } from './conflicts.ts'
+import { decideConflicts } from './decideConflicts.ts'
 import { exportTreeFiles, exportWorkTree } from './export.ts'
 import { findMergeBase, readCommit, readLog, readPullHead } from './history.ts'
 import { mergeThree } from './merge.ts'
@@ -54,8 +54,11 @@ export function createGitHost(options: {
   }
 }
 
+/** The scratch repository of each repository that this process opened, for laying submodules' files. */
+const scratches = new WeakMap<GitRepository, Scratch>()
+
 function createRepository(scratch: Scratch): GitRepository {
-  return {
+  const repository: GitRepository = {
     name: scratch.name,
     commit: (sha) => readCommit(scratch, sha),
     pullHead: (number) => readPullHead(scratch, number),
@@ -73,11 +76,21 @@ function createRepository(scratch: Scratch): GitRepository {
     withPathsFrom: (tree, source, paths) => takePaths(scratch, tree, source, paths),
     applyPatch: (tree, patch) => applyPatchTo(scratch, tree, patch),
     captureTree: (tar, options) => captureWorkTree(scratch, tar, options),
-    exportRepository: (tree, options) => exportWorkTree(scratch, tree, options),
+    exportRepository: (tree, { workTree, submodules = [] } = {}) =>
+      exportWorkTree(scratch, tree, {
+        workTree,
+        submodules: submodules.map(({ path, repository: other, tree: inner }) => ({
+          path,
+          scratch: scratches.get(other)!,
+          tree: inner,
+        })),
+      }),
     exportFiles: (tree) => exportTreeFiles(scratch, tree),
     async has(object) {
       const command = { ...inScratch(scratch), okCodes: [0, 1] }
       return (await scratch.git.run(['cat-file', '-e', checkName(scratch, object)], command)).code === 0
     },
   }
+  scratches.set(repository, scratch)
+  return repository
 }

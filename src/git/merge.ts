@@ -1,12 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readConflicts } from './conflicts.ts'
+import { LABELS, readConflicts } from './conflicts.ts'
 import type { MergeOutcome } from './port.ts'
 import type { GitCommand } from './process.ts'
 import { besideScratch, treeOf, type Scratch } from './scratch.ts'
-
-/** Whose side is whose between conflict markers: `ours` is what upstream has, `theirs` what takes base's place in it. */
-const LABELS = { ours: 'upstream', theirs: 'yours' } as const
 
 const NOBODY = {
   GIT_AUTHOR_NAME: 'prchain',
@@ -19,7 +16,8 @@ const NOBODY = {
 
 /**
  * A three-way merge of trees without a work tree. Two commits on one parent make any `base` the common ancestor, which
- * git before 2.40 has no option for. No attribute of the trees is heeded, so no merge driver runs.
+ * git before 2.40 has no option for. No attribute of the trees is heeded, so no merge driver runs. What one side added to
+ * a folder that the other renamed goes along with the folder. Between markers stands also what both sides began with.
  */
 export async function mergeThree(
   scratch: Scratch,
@@ -40,16 +38,27 @@ export async function mergeThree(
         `${await commitTree(scratch, command, tree, ['-p', parent])}\n`,
       )
     }
-    const args = ['merge-tree', '--write-tree', '-z', '--no-messages', LABELS.ours, LABELS.theirs]
-    const diff3 = ['-c', 'merge.conflictStyle=diff3']
-    const { code, stdout } = await scratch.git.run([...diff3, ...args], { ...command, okCodes: [0, 1] })
-    const [tree = Buffer.alloc(0), ...entries] = splitFields(stdout)
-    const name = tree.toString('latin1').trim()
-    if (code === 0) return { kind: 'clean', tree: name }
-    return { kind: 'conflict', tree: name, conflicts: await readConflicts(scratch, entries) }
+    const followed = await runMerge(scratch, command, 'true')
+    // Where folders' renames contradict each other git calls it a conflict of no path; nobody could reconcile that.
+    const isNameless = followed.code === 1 && followed.conflicted.length === 0
+    const { code, tree, conflicted } = isNameless ? await runMerge(scratch, command, 'false') : followed
+    if (code === 0) return { kind: 'clean', tree }
+    return { kind: 'conflict', tree, conflicts: await readConflicts(scratch, conflicted, { ours, theirs }) }
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
+}
+
+async function runMerge(
+  scratch: Scratch,
+  command: GitCommand,
+  directoryRenames: 'true' | 'false',
+): Promise<{ code: number; tree: string; conflicted: Buffer[] }> {
+  const settings = ['-c', 'merge.conflictStyle=diff3', '-c', `merge.directoryRenames=${directoryRenames}`]
+  const args = ['merge-tree', '--write-tree', '-z', '--no-messages', LABELS.ours, LABELS.theirs]
+  const { code, stdout } = await scratch.git.run([...settings, ...args], { ...command, okCodes: [0, 1] })
+  const [tree = Buffer.alloc(0), ...conflicted] = splitFields(stdout)
+  return { code, tree: tree.toString('latin1').trim(), conflicted }
 }
 
 function splitFields(output: Buffer): Buffer[] {

@@ -1,7 +1,7 @@
 const BLOCK_BYTES = 512
 const NAME_BYTES = 100
-/** A date that every tool takes: archives for Python cannot hold one before 1980. */
-const MTIME_SECONDS = Date.UTC(2000, 0, 1) / 1000
+/** The date of all files. One that every tool takes: archives for Python cannot hold one before 1980. */
+export const MTIME_SECONDS = Date.UTC(2000, 0, 1) / 1000
 const OWNER_ID = 1000
 const FLAGS = { file: '0', symlink: '2', directory: '5' } as const
 
@@ -14,15 +14,18 @@ export interface TarHeader {
   sizeBytes: number
   /** A symbolic link's target. */
   target?: Buffer
+  /** {@link MTIME_SECONDS} when absent. */
+  mtimeSeconds?: number
 }
 
-/** The blocks before an entry's content, in GNU's format, whose names are bytes. Always the same date and owner. */
-export function tarHeader({ name, type, mode, sizeBytes, target = Buffer.alloc(0) }: TarHeader): Buffer {
+/** The blocks before an entry's content, in GNU's format, whose names are bytes. Always the same owner. */
+export function tarHeader(entry: TarHeader): Buffer {
+  const { name, type, mode, sizeBytes, target = Buffer.alloc(0), mtimeSeconds = MTIME_SECONDS } = entry
   const fullName = type === 'directory' ? Buffer.concat([name, Buffer.from('/')]) : name
   return Buffer.concat([
     ...(target.length > NAME_BYTES ? longField('K', target) : []),
     ...(fullName.length > NAME_BYTES ? longField('L', fullName) : []),
-    header({ name: fullName, flag: FLAGS[type], mode, sizeBytes, target }),
+    header({ name: fullName, flag: FLAGS[type], mode, sizeBytes, target, mtimeSeconds }),
   ])
 }
 
@@ -40,22 +43,23 @@ function longField(flag: 'K' | 'L', value: Buffer): Buffer[] {
   const content = Buffer.concat([value, Buffer.alloc(1)])
   const name = Buffer.from('././@LongLink')
   const sizeBytes = content.length
-  return [header({ name, flag, mode: 0, sizeBytes, target: Buffer.alloc(0) }), content, tarPadding(sizeBytes)]
+  return [header({ name, flag, mode: 0, sizeBytes, target: Buffer.alloc(0), mtimeSeconds: MTIME_SECONDS }), content, tarPadding(sizeBytes)]
 }
 
-function header(entry: { name: Buffer; flag: string; mode: number; sizeBytes: number; target: Buffer }): Buffer {
+function header(entry: Required<Omit<TarHeader, 'type'>> & { flag: string }): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES)
   entry.name.copy(block, 0, 0, NAME_BYTES)
   writeOctal(block, entry.mode, 100, 8)
   writeOctal(block, OWNER_ID, 108, 8)
   writeOctal(block, OWNER_ID, 116, 8)
   writeSize(block, entry.sizeBytes)
-  writeOctal(block, MTIME_SECONDS, 136, 12)
+  writeOctal(block, entry.mtimeSeconds, 136, 12)
   block.write('        ', 148)
   block.write(entry.flag, 156)
   entry.target.copy(block, 157, 0, NAME_BYTES)
   block.write('ustar  \0', 257)
-  const sum = block.reduce((total, byte) => total + byte, 0)
+  let sum = 0
+  for (let index = 0; index < BLOCK_BYTES; index++) sum += block[index]!
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
   return block
 }

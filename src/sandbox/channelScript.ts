@@ -1,4 +1,5 @@
 import { PROCESSES } from './channelSweep.ts'
+import { TAKE_OVER } from './channelTakeOver.ts'
 
 /** How long a command that was told to end at its timeout has before it is killed, in seconds. */
 const GRACE_SECONDS = 2
@@ -223,39 +224,7 @@ receive() {
   fi
 }
 
-takeOver() {
-  local pid was entry strays=() kept=
-  until flock -n 9; do
-    pid= was=
-    { read -r pid was < dispatcher; } 2>/dev/null
-    if [ -n "$pid" ] && look "$pid" && [ "$start" = "$was" ] && [ "$state" != Z ]; then
-      { printf '0 taken 0\\n' >&5 9>&- & } 5<> "/proc/$pid/fd/1"
-      kill -KILL "$pid"
-    fi
-    pause 0.005
-  done
-  look $$ || exit 3
-  printf '%-10s %-20s\\n' $$ "$start" 1<> dispatcher || exit 3
-  for entry in /proc/[0-9]*; do
-    pid=\${entry#/proc/}
-    [ "$pid" != $$ ] && isOurs "$pid" && kill -STOP "$pid" && strays+=("$pid")
-  done
-  for pid in "\${strays[@]}"; do
-    while look "$pid" && [[ $state != [TtZX] ]]; do pause 0.001; done
-  done
-  active=-
-  { read -r active < active; } 2>/dev/null
-  readRecord "$active"
-  [ "$status" = running ] || active=-
-  kept=$supervisor
-  for pid in "\${strays[@]}"; do
-    look "$pid" || continue
-    if [ -n "$kept" ] && { [ "$pid" = "$kept" ] || [ "$parent" = "$kept" ]; }; then continue; fi
-    kill -KILL "$pid"
-  done
-  for pid in "\${strays[@]}"; do kill -CONT "$pid"; done
-} 2>/dev/null
-
+${TAKE_OVER}
 takeOver
 say "0 hello 0 $active"
 

@@ -87,15 +87,15 @@ export function openDockerSandbox(
       `${what}: ${program} ended with ${code}: ${exec.stderr()}; is its disk full, or its limit of processes reached?`,
     )
   }
-  /** What a program prints, whole: the stream fails when it does not end as it is allowed to. */
+  /**
+   * What a program prints, whole: the stream fails when it does not end as it is allowed to. It starts when it is first
+   * read, because an engine tells of no end in a container, not even its own, while an output there is not read.
+   */
   const printedBy = async (argv: string[], allowed: readonly number[]): Promise<Readable> => {
-    const exec = await startAsRoot(handle, argv, { beforeStart: requireLife })
-    // Nobody may be reading yet when the connection breaks; who reads later is told.
-    exec.stdout.on('error', () => {})
+    await requireLife()
     const whole = async function* () {
-      const ended = Promise.withResolvers<void>()
-      whileAlive(ended.promise).catch((error: Error) => exec.stdout.destroy(error))
       try {
+        const exec = await startAsRoot(handle, argv, { beforeStart: requireLife })
         yield* exec.stdout as AsyncIterable<Buffer>
         await requireSuccess(exec, argv.slice(0, 4).join(' '), allowed)
       } catch (error) {
@@ -103,9 +103,6 @@ export function openDockerSandbox(
           throw translateError(engine, what, failure)
         })
         throw translateError(engine, what, error)
-      } finally {
-        ended.resolve()
-        exec.stdout.destroy()
       }
     }
     return Readable.from(whole(), { objectMode: false })

@@ -1,40 +1,40 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { constants, createReadStream } from 'node:fs'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { chown, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
-import { ChannelBrokenError, dispatcherArguments, outputFile } from './channel.ts'
-import { ChannelLine } from './channelLine.ts'
+import { ChannelBrokenError, outputFile } from './channel.ts'
+import type { ChannelLine } from './channelLine.ts'
 import { packFolder } from './folderTar.ts'
-import { SandboxError, type Sandbox } from './port.ts'
-
-/** What a sandbox's folder says of it. */
-export interface ProcessSandboxRecord {
-  format: 'prchain.process-sandbox/1'
-  life: string
-  /** The boot of the host in which it was made. */
-  boot: string
-  labels: Record<string, string>
-  env: Record<string, string>
-}
+import { SandboxError, type CommandOutcome, type Sandbox } from './port.ts'
+import { removeFolder } from './processFolder.ts'
 
 const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin'
 
-/** A sandbox of plain processes, over the line to its dispatcher. Two of them for one folder are one sandbox. */
+/** A sandbox of processes, over the line to its dispatcher. Two of them for one folder are one sandbox. */
 export function openProcessSandbox(options: {
   name: string
   folder: string
-  record: ProcessSandboxRecord
+  life: string
   line: ChannelLine
   /** Whether the folder still holds this life of the sandbox. */
   isAlive: () => Promise<boolean>
+  /** Where the repository stands on the host. */
+  repository: string
+  /** What differs where commands do not run as the worker's own processes. */
+  inside?: {
+    /** Where commands see the repository. */
+    repository: string
+    /** Who owns the repository's files; null for the worker's own user. */
+    uid: number | null
+    /** What is known of a finished command beside its outcome. Throws {@link SandboxError} `lost` when it never ran. */
+    complete: (key: string, outcome: CommandOutcome) => Promise<CommandOutcome>
+  }
 }): Sandbox {
-  const { name, folder, record, line, isAlive } = options
+  const { name, folder, life, line, isAlive, repository, inside } = options
   const what = `sandbox ${name}`
-  const repository = join(folder, 'repo')
 
   const requireLife = async () => {
     if (await isAlive()) return
@@ -55,14 +55,14 @@ export function openProcessSandbox(options: {
 
   return {
     name,
-    life: record.life,
+    life,
     async exec(key, command, signal) {
       signal.throwIfAborted()
-      const placed = { ...command, cwd: join(repository, command.cwd ?? '.') }
+      const placed = { ...command, cwd: join(inside?.repository ?? repository, command.cwd ?? '.') }
       const execution = await translated(`command ${key}`, () => line.execute(key, placed, signal))
       switch (execution.status) {
         case 'finished':
-          return execution.outcome
+          return inside ? inside.complete(key, execution.outcome) : execution.outcome
         case 'lost':
           await requireLife()
           throw new SandboxError(
@@ -86,7 +86,7 @@ export function openProcessSandbox(options: {
     forgetOutput: (key) => translated(`the output of command ${key}`, () => line.forgetOutput(key)),
     async putRepository(tar) {
       await requireLife()
-      await line.exclusively(() => layTar(repository, tar, what))
+      await line.exclusively(() => layTar({ repository, tar, what, uid: inside?.uid ?? null }))
     },
     async readRepository() {
       await requireLife()
@@ -95,50 +95,60 @@ export function openProcessSandbox(options: {
         // What is removed while it is read leaves a tar that looks whole.
         await requireLife()
       }
-      return Readable.from(whole(), { objectMode: false })
+      return Readable.from(inside ? alone(line, whole()) : whole(), { objectMode: false })
     },
     async readFile(file, limitBytes) {
+      if (inside) return translated(`the file ${file}`, () => line.readFile(file, limitBytes))
       await requireLife()
       return readFileHead(file, limitBytes)
     },
   }
 }
 
-async function layTar(repository: string, tar: Readable, what: string): Promise<void> {
-  await rm(repository, { recursive: true, force: true })
-  await mkdir(repository)
-  const unpack = spawn('tar', ['-C', repository, '-xpf', '-', '--no-same-owner'], { env: { PATH: SYSTEM_PATH } })
-  const ended = new Promise<number | null>((resolve, reject) => unpack.once('error', reject).once('close', resolve))
-  const [code, complaint] = await Promise.all([ended, text(unpack.stderr), pipeline(tar, unpack.stdin)])
-  if (code !== 0) throw new Error(`${what}: tar could not lay the repository (exit code ${code}): ${complaint}`)
+/**
+ * Gives what a source gives while no command runs: a command could put a link where a folder was, and so lead the worker, which
+ * may be root, to files of the host.
+ */
+async function* alone(line: ChannelLine, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  const { promise: read, resolve: end } = Promise.withResolvers<void>()
+  const turn = line.exclusively(async () => {
+    begin()
+    await read
+  })
+  await begun
+  try {
+    yield* source
+  } finally {
+    end()
+    await turn
+  }
 }
 
-/** Starts the dispatcher of a sandbox of processes: detached, so that what ends the worker's group leaves commands alone. */
-export function openProcessLine(options: {
-  folder: string
-  env: Record<string, string>
-  path: string
-  userSwitch: readonly string[]
-}): ChannelLine {
-  const { folder, env, path, userSwitch } = options
-  const scope = { kind: 'folder', folder } as const
-  const args = dispatcherArguments({ jobs: join(folder, 'jobs'), env, userSwitch, scope })
-  return new ChannelLine({
-    async open() {
-      const child = spawn('bash', ['--norc', ...args], { detached: true, cwd: '/', env: { PATH: path } })
-      await once(child, 'spawn')
-      let said = ''
-      child.stderr.setEncoding('utf8').on('data', (more: string) => (said = (said + more).slice(-4_000)))
-      const held = [child, child.stdin, child.stdout, child.stderr] as unknown as { ref(): void; unref(): void }[]
-      return {
-        stdin: child.stdin,
-        stdout: child.stdout,
-        stderr: () => said,
-        hold: (isHeld) => held.forEach((one) => (isHeld ? one.ref() : one.unref())),
-        close: () => child.stdin.destroy(),
-      }
-    },
-  })
+async function layTar(options: {
+  repository: string
+  tar: Readable
+  what: string
+  uid: number | null
+}): Promise<void> {
+  const { repository, tar, what, uid } = options
+  await removeFolder(repository)
+  await mkdir(repository)
+  if (uid !== null) await chown(repository, uid, uid)
+  const asOwner = uid === null ? [] : ['setpriv', '--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups']
+  const [program = 'tar', ...args] = [...asOwner, 'tar', '-xpf', '-', '--no-same-owner']
+  const unpack = spawn(program, args, { cwd: repository, env: { PATH: SYSTEM_PATH } })
+  const ended = new Promise<number | null>((resolve, reject) => unpack.once('error', reject).once('close', resolve))
+  const laid = pipeline(tar, unpack.stdin)
+  const [code, complaint] = await Promise.all([
+    ended,
+    text(unpack.stderr),
+    // What tar says of it is worth more than that it stopped reading.
+    laid.catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    }),
+  ])
+  if (code !== 0) throw new Error(`${what}: tar could not lay the repository (exit code ${code}): ${complaint}`)
 }
 
 async function readFileHead(path: string, limitBytes: number): Promise<Buffer | null> {

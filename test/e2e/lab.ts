@@ -47,8 +47,8 @@ export interface Lab {
   openRepository(): Promise<GitRepository>
   /** Writes a campaign's samples again from the store. */
   rewriteSamples(name: string): Promise<void>
-  /** Starts another worker beside the lab's own. */
-  startWorker(): Promise<ChildProcess>
+  /** Starts another worker beside the lab's own, with other variables. */
+  startWorker(settings?: Record<string, string>): Promise<ChildProcess>
   stop(): Promise<void>
 }
 
@@ -123,7 +123,13 @@ export async function openLab(options: {
       }
       await startCampaign({ session, config: own, asked })
     },
-    follow: (name) => followCampaign({ client, name, terminal, signal: new AbortController().signal }),
+    follow: (name) =>
+      followCampaign({
+        session: { client, address: embedded.address },
+        name,
+        terminal,
+        signal: new AbortController().signal,
+      }),
     async run(name, targets, settings) {
       await lab.start(name, targets, settings)
       const followed = await lab.follow(name)
@@ -162,7 +168,7 @@ export async function openLab(options: {
       const ports = await composePorts({ config, scriptedUrl: embedded.scriptedUrl, isDraining: () => false })
       await writeSamples(ports, { name })
     },
-    async startWorker() {
+    async startWorker(settings = {}) {
       const worker = spawn(process.execPath, [join(import.meta.dirname, '..', '..', 'src', 'worker.ts')], {
         env: {
           ...env,
@@ -170,6 +176,7 @@ export async function openLab(options: {
           PRCHAIN_STORE: config.store,
           TEMPORAL_ADDRESS: embedded.address,
           PRCHAIN_SCRIPTED_URL: embedded.scriptedUrl ?? '',
+          ...settings,
         },
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       })

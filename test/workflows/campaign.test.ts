@@ -87,7 +87,11 @@ describe.skipIf(server === null)('a campaign that is cancelled', () => {
 
   test('has a parked chain end too', async () => {
     const { ended, endRollout } = ends()
-    const acts = playableActivities({ ...many(1), endRollout, judgeRound: () => Promise.reject(failure('ModelRefused')) })
+    const acts = playableActivities({
+      ...many(1),
+      endRollout,
+      judgeRound: () => Promise.reject(failure('ModelRefused')),
+    })
     await opened.withWorker(acts, async () => {
       const handle = await start('parked')
       await reach(handle, (state) => state.parked.length === 1)
@@ -109,7 +113,11 @@ describe.skipIf(server === null)('a campaign that is cancelled', () => {
       const handle = await start('broken')
       await reach(handle, (state) => state.failed.length === 1)
       await handle.cancel()
-      expect(await expectCancelled(handle)).toMatchObject({ endings: { cancelled: 1 }, failed: [], funnel: { accepted: 1 } })
+      expect(await expectCancelled(handle)).toMatchObject({
+        endings: { cancelled: 1 },
+        failed: [],
+        funnel: { accepted: 1 },
+      })
     })
     expect(ended).toEqual({ 'broken/acme__tool.11-12/1': 'cancelled: cancelled by request after it had failed' })
   })
@@ -141,7 +149,9 @@ describe.skipIf(server === null)('a campaign that is cancelled', () => {
       await reach(handle, (state) => state.news.some((line) => line.includes('mining acme/tool')))
       await handle.cancel()
       expect(await expectCancelled(handle)).toMatchObject({ status: 'cancelled', samplesPath: null })
-      expect((await opened.env.client.workflow.getHandle('mine/acme/tool/mining').describe()).status.name).toBe('CANCELLED')
+      expect((await opened.env.client.workflow.getHandle('mine/acme/tool/mining').describe()).status.name).toBe(
+        'CANCELLED',
+      )
     })
     expect(acts.calls).not.toContain('writeSamples')
   })
