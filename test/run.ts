@@ -14,7 +14,7 @@ interface Report {
   }[]
 }
 
-/** Runs the tests, names what was left out for want of Docker or Temporal, and prints vitest's own count last. */
+/** Runs the tests, names what was left out for want of Docker, bubblewrap or Temporal, and prints vitest's own count last. */
 const dir = mkdtempSync(join(tmpdir(), 'prchain-test-'))
 const output = join(dir, 'report.json')
 const vitest = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs')
@@ -36,7 +36,7 @@ for (const file of report.testResults) {
 }
 if (leftOut.size > 0) {
   console.log(
-    '\nLeft out, for want of Docker or a Temporal server on this machine (PRCHAIN_REQUIRE=docker,temporal demands them):',
+    '\nLeft out, for want of Docker, bubblewrap or a Temporal server on this machine (PRCHAIN_REQUIRE=docker,bubblewrap,temporal demands them):',
   )
   for (const [suite, count] of leftOut) console.log(`  ${suite} (${count})`)
 }

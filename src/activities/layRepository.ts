@@ -45,7 +45,12 @@ export async function layRepository(options: {
   scope: Scope
 }): Promise<string | null> {
   const { ports, context, sandbox, stage, tree, workTree, scope } = options
-  const { submodules } = await findSubmodules(ports, context, workTree ?? tree)
+  const { submodules } = await findSubmodules({
+    git: ports.git,
+    repository: context.repository,
+    mirrors: context.settings.mirrors,
+    tree: workTree ?? tree,
+  })
   await sandbox.putRepository(await context.repository.exportRepository(tree, { workTree, submodules }))
   const { environment } = await context.environment(stage)
   if (!environment || environment.setup.length === 0) return null

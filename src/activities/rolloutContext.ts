@@ -9,7 +9,7 @@ import type { Queries, RolloutSettings, StageResult, StageState } from '../forma
 import type { GitRepository } from '../git/port.ts'
 import type { SandboxProvider } from '../sandbox/port.ts'
 import { InvalidInputError } from './edge.ts'
-import { findStageEnvironment } from './stageEnvironment.ts'
+import { findStageEnvironment, openBuildContext } from './stageEnvironment.ts'
 import type { Ports } from './ports.ts'
 
 /** A rollout with all that its activities look up: settings, chain, repository, environment. */
@@ -34,7 +34,7 @@ export interface RolloutContext {
 /** A stage's environment, and the files that its image is built from. */
 export interface FoundEnvironment {
   environment: Environment | null
-  buildContext?: BuildContext
+  buildContext?: BuildContext | undefined
   reason: string | null
 }
 
@@ -75,7 +75,9 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
     if (environment?.context !== 'repository') return { environment, reason }
     if (repository instanceof Error) throw repository
     const commit = await need(repository.commit(stage.baseSha), `commit ${stage.baseSha}`)
-    return { environment, reason, buildContext: { id: commit.tree, open: () => repository.exportFiles(commit.tree) } }
+    const { tree } = commit
+    const buildContext = await openBuildContext({ ports, repository, mirrors: settings.mirrors, environment, tree })
+    return { environment, reason, buildContext }
   }
 
   async function chooseEnvironment(stage: Stage): Promise<Omit<StageEnvironmentRecord, 'format'>> {
@@ -90,6 +92,7 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
       ports,
       repository,
       stage,
+      mirrors: settings.mirrors,
       given: null,
       kind: settings.sandbox,
       build: ports.environmentBuild,

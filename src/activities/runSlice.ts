@@ -83,7 +83,8 @@ export async function playRollout(
       rollout: context.id,
       chain: context.chain.id,
       system: ports.prompts.fill('agent', {
-        path: context.settings.sandbox !== 'process' ? `, ${context.provider.repositoryPath('')}` : '',
+        // Where plain processes work is a path of this host, which a sample must not hold.
+        path: context.provider.isIsolating ? `, ${context.provider.repositoryPath(context.sandboxName('0'))}` : '',
       }),
       model: settings.model,
       seed: settings.seed,

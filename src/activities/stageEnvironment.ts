@@ -8,7 +8,6 @@ import type { GitRepository } from '../git/port.ts'
 import type { BuildContext, SandboxError } from '../sandbox/port.ts'
 import { InvalidInputError } from './edge.ts'
 import type { Ports } from './ports.ts'
-import type { RolloutContext } from './rolloutContext.ts'
 import { findSubmodules } from './submodules.ts'
 
 /** The environment of a stage, where it comes from, and what its image is built from. */
@@ -130,8 +129,7 @@ export async function openBuildContext(options: {
 }): Promise<BuildContext | undefined> {
   const { ports, repository, mirrors, environment, tree } = options
   if (environment.dockerfile === undefined || environment.context !== 'repository') return undefined
-  const context = { repository, chain: { repository: repository.name }, settings: { mirrors } } as RolloutContext
-  const { submodules } = await findSubmodules(ports as Ports, context, tree)
+  const { submodules } = await findSubmodules({ git: ports.git, repository, mirrors, tree })
   if (submodules.length === 0) return { id: tree, open: () => repository.exportFiles(tree) }
   const id = digestOf([tree, ...submodules.map(({ path, tree }) => `${path} ${tree}`)].join('\n'))
   return { id, open: () => repository.exportRepository(tree, { submodules }) }

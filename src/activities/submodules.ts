@@ -1,6 +1,4 @@
 import type { GitHost, GitRepository } from '../git/port.ts'
-import type { Ports } from './ports.ts'
-import type { RolloutContext } from './rolloutContext.ts'
 
 /** The submodules of a tree: those whose repository and commit are at hand, and those that stay empty folders. */
 export interface FoundSubmodules {
@@ -12,15 +10,21 @@ export interface FoundSubmodules {
  * Looks for a tree's submodules among the mirrors, by GitHub's name in their URL. One that is not there is left an empty
  * folder, as a plain clone has it, and named.
  */
-export async function findSubmodules(ports: Ports, context: RolloutContext, tree: string): Promise<FoundSubmodules> {
+export async function findSubmodules(options: {
+  git: GitHost
+  repository: GitRepository
+  mirrors: string | null
+  tree: string
+}): Promise<FoundSubmodules> {
+  const { git, repository: parent, mirrors, tree } = options
   const found: FoundSubmodules = { submodules: [], absent: [] }
-  for (const { path, url, sha } of await context.repository.submodules(tree)) {
-    const name = repositoryOf(url, context.chain.repository)
+  for (const { path, url, sha } of await parent.submodules(tree)) {
+    const name = repositoryOf(url, parent.name)
     if (name === null) {
       found.absent.push({ path, reason: `its address ${url ?? '(none)'} names no repository on GitHub` })
       continue
     }
-    const repository = await openOnce(ports.git, name, context.settings.mirrors)
+    const repository = await openOnce(git, name, mirrors)
     const commit = repository instanceof Error ? repository : await repository.commit(sha)
     if (commit instanceof Error) found.absent.push({ path, reason: commit.message })
     else if (commit === null) found.absent.push({ path, reason: `${name} has no commit ${sha}` })

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildExampleRepository } from '../../examples/repository/build.ts'
-import { composeRecordedGitHub, composeStore, storeDir } from '../compose.ts'
+import { composeRecordedGitHub, composeSandboxes, composeStore, storeDir } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { checkServers, startEmbedded, type Embedded } from './embedded.ts'
 import { describeFunnel, followCampaign, type Followed } from './follow.ts'
@@ -45,12 +45,12 @@ export async function demo(options: {
     githubApiUrl: github.url,
     mirrors: example.mirrorsDir,
     environment: given.environment ?? environment,
-    sandbox: given.sandbox === 'auto' ? 'process' : given.sandbox,
+    sandbox: given.sandbox === 'auto' ? await chooseDemoSandbox(given) : given.sandbox,
     scriptedSettings: given.scriptedSettings ?? writeFlaws(dir),
     campaign: given.campaign ?? `demo-${new Date().toISOString().replace(/\D/g, '').slice(0, 17)}`,
   }
   terminal.say(
-    `example repository: ${example.repository}, model: scripted (a stand-in), sandboxes: ${config.sandbox === 'process' ? 'plain processes, which do not isolate' : 'Docker'}`,
+    `example repository: ${example.repository}, model: scripted (a stand-in), sandboxes: ${SANDBOX_WORDS[config.sandbox]}`,
   )
   let embedded: Embedded | null = null
   try {
@@ -126,4 +126,19 @@ function writeFlaws(dir: string): string {
   const path = join(dir, 'scripted.json')
   writeFileSync(path, JSON.stringify({ flaws: [{ kind: 'missing-hunk', share: 0.7 }], repair: 'on-feedback' }))
   return path
+}
+
+const SANDBOX_WORDS = {
+  auto: '',
+  docker: 'Docker',
+  bubblewrap: 'bubblewrap',
+  process: 'plain processes, which do not isolate',
+} as const satisfies Record<Config['sandbox'], string>
+
+/** What isolates and needs no image; plain processes where that does not work, since the demo must run everywhere. */
+async function chooseDemoSandbox(config: Config): Promise<'bubblewrap' | 'process'> {
+  return composeSandboxes(config)('bubblewrap')
+    .describe()
+    .then(() => 'bubblewrap' as const)
+    .catch(() => 'process' as const)
 }

@@ -187,9 +187,9 @@ export function report(options: {
 }
 
 function sandboxWords(asked: Campaign): string {
-  return asked.settings.sandbox === 'docker'
-    ? 'Docker sandboxes without network'
-    : 'plain processes, which do not isolate'
+  const { sandbox } = asked.settings
+  if (sandbox === 'process') return 'plain processes, which do not isolate'
+  return `${sandbox === 'docker' ? 'Docker' : 'bubblewrap'} sandboxes without a network`
 }
 
 function differences(known: object, now: object, path = ''): string[] {

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { funnel } from './campaign.ts'
 import { chain } from './chain.ts'
+import { repositoryName } from './common.ts'
+import { origin } from './environment.ts'
 import { ending, rollout, verdict } from './rollout.ts'
 import { campaignState, chainState } from './state.ts'
 
@@ -98,6 +100,25 @@ export const doctorOutput = z.object({
       fix: z.string(),
     }),
   ),
+  /** The environment of the repository that `--environment` named; null without one. */
+  environment: z
+    .object({
+      repository: repositoryName,
+      commit: z.string(),
+      status: z.string(),
+      /** Why it is not `tested`, else null. */
+      reason: z.string().nullable(),
+      origin: origin.nullable(),
+      dockerfile: z.string().nullable(),
+      testCommand: z.string().nullable(),
+      buildMs: z.number().nullable(),
+      testMs: z.number().nullable(),
+      /** How many tests ended how; null when they were not run to a report. */
+      tests: z
+        .object({ passed: z.number(), failed: z.number(), error: z.number(), skipped: z.number() })
+        .nullable(),
+    })
+    .nullable(),
 })
 
 /** What `prchain mine --json` prints. */

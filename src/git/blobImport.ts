@@ -1,15 +1,14 @@
 import { once } from 'node:events'
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { GitError } from './port.ts'
 import { besideScratch, type Scratch } from './scratch.ts'
 
 /** Takes blobs into the scratch repository, all through one process. */
 export interface BlobImport {
-  /** Takes `sizeBytes` bytes and returns the blob's number, for `finish` to give its name. */
-  add(sizeBytes: number, content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<number>
-  /** Ends the process and returns the object name of each number. */
-  finish(): Promise<Map<number, string>>
+  /** Takes `sizeBytes` bytes as a blob. */
+  add(sizeBytes: number, content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void>
+  /** Ends the process; then the blobs are there. */
+  finish(): Promise<void>
   /** Ends the process, whatever it was doing, and removes its files. Idempotent; to be called in any case. */
   dispose(): Promise<void>
 }
@@ -17,10 +16,8 @@ export interface BlobImport {
 /** Starts a `git fast-import` that is given blobs alone: no name that an agent chose reaches it. */
 export async function startBlobImport(scratch: Scratch): Promise<BlobImport> {
   const { dir, command } = await besideScratch(scratch)
-  const marks = join(dir, 'marks')
-  const { child, ended } = scratch.git.start(['fast-import', '--quiet', '--done', `--export-marks=${marks}`], command)
+  const { child, ended } = scratch.git.start(['fast-import', '--quiet', '--done'], command)
   child.stdout.resume()
-  let count = 0
 
   async function write(chunk: Buffer | string): Promise<void> {
     if (child.stdin.write(chunk)) return
@@ -35,8 +32,7 @@ export async function startBlobImport(scratch: Scratch): Promise<BlobImport> {
 
   return {
     async add(sizeBytes, content) {
-      count += 1
-      await write(`blob\nmark :${count}\ndata ${sizeBytes}\n`)
+      await write(`blob\ndata ${sizeBytes}\n`)
       let taken = 0
       for await (const chunk of content) {
         taken += chunk.length
@@ -44,16 +40,10 @@ export async function startBlobImport(scratch: Scratch): Promise<BlobImport> {
       }
       if (taken !== sizeBytes) throw new GitError('failed', `a file of ${sizeBytes} bytes had ${taken}`)
       await write('\n')
-      return count
     },
     async finish() {
       child.stdin.end('done\n')
       await ended
-      const names = new Map<number, string>()
-      for (const [, number, name] of (await readFile(marks, 'latin1')).matchAll(/^:(\d+) ([0-9a-f]{40})$/gm)) {
-        names.set(Number(number), name!)
-      }
-      return names
     },
     async dispose() {
       child.kill('SIGKILL')

@@ -152,18 +152,18 @@ async function openBoth(objectsDir: string, name: string): Promise<OpenPack> {
 
 /** Runs of items that the base's tar has one after the other are copied as one; the others are read from git. */
 async function* layFiles({ scratch, base, laid }: Laying): AsyncGenerator<Buffer> {
-  const segmentOf = (item: TreeEntry) => base?.segments.get(itemKey(item, laid.prefix))
+  const segments = laid.items.map((item) => base?.segments.get(itemKey(item, laid.prefix)))
   const others = fileSegments(
     scratch,
-    laid.items.filter((item) => !segmentOf(item)),
+    laid.items.filter((_, index) => !segments[index]),
     laid.prefix,
   )
   const tar = base ? await open(base.tarFile) : null
   try {
     let run = { offset: 0, sizeBytes: 0 }
     let held = await others.next()
-    for (const item of laid.items) {
-      const segment = segmentOf(item)
+    for (const [index, item] of laid.items.entries()) {
+      const segment = segments[index]
       if (segment && run.offset + run.sizeBytes === segment.offset) {
         run.sizeBytes += segment.sizeBytes
         continue
@@ -189,7 +189,9 @@ async function* archiveFile(name: string, file: FileHandle): AsyncGenerator<Buff
 
 async function* readRange(file: FileHandle, range: { offset: number; sizeBytes: number }): AsyncGenerator<Buffer> {
   for (let { offset, sizeBytes } = range; sizeBytes > 0;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(sizeBytes, READ_BYTES)), { position: offset })
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(sizeBytes, READ_BYTES)), {
+      position: offset,
+    })
     if (bytesRead === 0) throw new Error(`a file of the cache ended ${sizeBytes} bytes early`)
     yield buffer.subarray(0, bytesRead)
     offset += bytesRead

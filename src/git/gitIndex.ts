@@ -22,11 +22,7 @@ export function makeIndex(
   head.write('DIRC')
   head.writeUInt32BE(2, 4)
   head.writeUInt32BE(files.length, 8)
-  const content = Buffer.concat([
-    head,
-    ...files.map((item) => entryOf(item, sizeOf(item))),
-    ...treesOf(tree, items),
-  ])
+  const content = Buffer.concat([head, ...files.map((item) => entryOf(item, sizeOf(item))), ...treesOf(tree, items)])
   return Buffer.concat([content, createHash('sha1').update(content).digest()])
 }
 

@@ -43,7 +43,7 @@ export interface Submodule {
 /** What was left out of a captured tree, and why. */
 export interface LeftOut {
   path: string
-  reason: 'ignored' | 'git-directory' | 'special-file' | 'too-large' | 'setup' | 'junk' | 'scaffold'
+  reason: 'ignored' | 'git-directory' | 'special-file' | 'too-large' | 'setup' | 'junk' | 'scaffold' | 'submodule'
 }
 
 /** A git object store for one repository: its mirror, read-only, and a scratch store above it for trees of ours. */

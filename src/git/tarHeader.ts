@@ -43,7 +43,11 @@ function longField(flag: 'K' | 'L', value: Buffer): Buffer[] {
   const content = Buffer.concat([value, Buffer.alloc(1)])
   const name = Buffer.from('././@LongLink')
   const sizeBytes = content.length
-  return [header({ name, flag, mode: 0, sizeBytes, target: Buffer.alloc(0), mtimeSeconds: MTIME_SECONDS }), content, tarPadding(sizeBytes)]
+  return [
+    header({ name, flag, mode: 0, sizeBytes, target: Buffer.alloc(0), mtimeSeconds: MTIME_SECONDS }),
+    content,
+    tarPadding(sizeBytes),
+  ]
 }
 
 function header(entry: Required<Omit<TarHeader, 'type'>> & { flag: string }): Buffer {

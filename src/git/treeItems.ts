@@ -18,7 +18,7 @@ export async function listItems(scratch: Scratch, tree: string): Promise<TreeEnt
   const items: TreeEntry[] = []
   for (let start = 0, end = stdout.indexOf(0); end >= 0; start = end + 1, end = stdout.indexOf(0, start)) {
     const tab = stdout.indexOf(9, start)
-    const [mode = '', , object = ''] = stdout.latin1Slice(start, tab).split(' ')
+    const [mode = '', , object = ''] = stdout.toString('latin1', start, tab).split(' ')
     items.push({ mode, object, path: pathFromBytes(stdout.subarray(tab + 1, end)) })
   }
   return items

@@ -68,16 +68,24 @@ export async function takePaths(
   if (paths.length === 0) return initial
   const entries = new Map((await listTree(scratch, source)).map((entry) => [entry.path, entry]))
   const wanted = [...new Set(paths)].map((path) => ({ path, entry: entries.get(path) }))
-  // Deletions go first, so that a folder may take the place of a file that goes.
-  const changes = [...wanted.filter(({ entry }) => !entry), ...wanted.filter(({ entry }) => entry)]
+  return changeTree(scratch, initial, {
+    deleted: wanted.flatMap(({ path, entry }) => (entry ? [] : [path])),
+    changed: wanted.flatMap(({ entry }) => (entry ? [entry] : [])),
+  })
+}
+
+/** A tree without some paths and with some entries: put in the place of what is there, or added. */
+export async function changeTree(
+  scratch: Scratch,
+  tree: string,
+  { deleted, changed }: { deleted: readonly string[]; changed: readonly TreeEntry[] },
+): Promise<string> {
+  if (deleted.length === 0 && changed.length === 0) return tree
   return withIndex(scratch, async (indexFile) => {
-    await scratch.git.run(['read-tree', initial], { ...inScratch(scratch), indexFile })
-    const lines = changes.map(({ path, entry }) => ({
-      path,
-      mode: entry?.mode ?? '0',
-      object: entry?.object ?? '0'.repeat(40),
-    }))
-    await addToIndex(scratch, indexFile, lines)
+    await scratch.git.run(['read-tree', tree], { ...inScratch(scratch), indexFile })
+    // Deletions go first, so that a folder may take the place of a file that goes.
+    const gone = deleted.map((path) => ({ path, mode: '0', object: '0'.repeat(40) }))
+    await addToIndex(scratch, indexFile, [...gone, ...changed])
     return writeTree(scratch, indexFile)
   })
 }

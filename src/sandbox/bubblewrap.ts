@@ -1,20 +1,23 @@
 import { execFile } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-  realpathSync,
-} from 'node:fs'
+import { closeSync, existsSync, lstatSync, openSync, readFileSync, readlinkSync, readSync, realpathSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { makeCgroup, removeCgroup } from './cgroup.ts'
-import { createFolderProvider } from './folderProvider.ts'
-import { SandboxError, type SandboxProvider } from './port.ts'
+import { cgroupFiles, makeCgroup, removeCgroup } from './cgroup.ts'
+import type { ChannelLine } from './channelLine.ts'
+import { FILE_LIMIT_BYTES, SandboxError, type SandboxProvider } from './port.ts'
+import {
+  findLiveSandbox,
+  listSandboxFolders,
+  makeSandboxFolder,
+  readSandboxRecord,
+  removeSandboxFolder,
+  sandboxFolder,
+  type ProcessSandboxRecord,
+} from './processFolder.ts'
+import { findMissingPrograms, hostId } from './processHost.ts'
+import { openProcessLine } from './processLine.ts'
+import { openProcessSandbox } from './processSandbox.ts'
 
 const runFile = promisify(execFile)
 
@@ -30,6 +33,7 @@ const BROUGHT_PROGRAMS = ['node', 'python3', 'git']
 const BROUGHT_FOLDER = '/programs'
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
 const OPEN_FILES = 4096
+const PARTS = ['repo', 'home', 'tmp'] as const
 
 /** What a sandbox of bubblewrap's may use, and where it stands. */
 export interface BubblewrapOptions {
@@ -47,96 +51,147 @@ export interface BubblewrapOptions {
 /**
  * Makes sandboxes by bubblewrap, where no Docker engine answers: each command in namespaces of its own, without a
  * network, as user 1000 without capabilities, with the host's system folders read-only and nothing else of the host.
- * What a command leaves ends with its process namespace. As root, disk is held by a tmpfs and memory and processes by a
- * cgroup; else by rlimits, for each process: {@link SandboxProvider.describe} says which.
+ * What a command leaves ends with its process namespace, unnamed. An environment's variables are set; its `image` and
+ * `dockerfile` cannot be used: commands find the host's own programs. As root, disk is held by a tmpfs, memory and
+ * processes by cgroups where there are some: `describe` says which.
  */
 export function createBubblewrapProvider(options: BubblewrapOptions): SandboxProvider {
   const { dir, path, memoryBytes, diskBytes, pids } = options
   const isRoot = process.getuid?.() === 0
   const brought = bringPrograms(path)
   const program = findProgram('bwrap', path) ?? 'bwrap'
-  const groupOf = (folder: string) => basename(folder).replace(/^\.(new|removed)-/, '')
+  const lines = new Map<string, ChannelLine>()
+  const folderOf = (name: string) => sandboxFolder(dir, name)
 
-  return createFolderProvider({
-    dir,
-    path,
-    walls: {
-      kind: 'bubblewrap',
-      isIsolating: true,
-      inside: () => ({
-        repository: REPOSITORY,
-        home: HOME,
-        tmp: '/tmp',
-        path: [...brought.map(({ to }) => to), SYSTEM_PATH].join(':'),
-      }),
-      enter: (folder, parts) => [
-        ...['bash', '-c', JOINING, 'prchain', join(folder, 'groups')],
-        ...['prlimit', `--nofile=${OPEN_FILES}`, '--core=0', '--'],
-        ...bubblewrapArguments({ program, folder, parts, brought }),
-      ],
-      async raise(folder, parts) {
-        await mkdir(join(folder, 'etc'))
-        await writeFile(join(folder, 'etc/passwd'), `agent:x:1000:1000::${HOME}:/bin/bash\n`)
-        await writeFile(join(folder, 'etc/group'), 'agent:x:1000:\n')
-        await writeFile(join(folder, 'etc/hosts'), '127.0.0.1 localhost sandbox\n')
-        for (const file of LINKER_FILES.filter((name) => existsSync(name))) {
-          const place = join(folder, file)
-          if (lstatSync(file).isDirectory()) await mkdir(place)
-          else await writeFile(place, '')
-        }
-        const group = isRoot ? await makeCgroup(groupOf(folder), { memoryBytes, pids }) : null
-        await writeFile(join(folder, 'groups'), (group?.joinFiles ?? []).map((file) => `${file}\n`).join(''))
-        if (isRoot) await mountTmpfs(parts, diskBytes)
+  const open = (name: string, record: ProcessSandboxRecord) => {
+    const folder = folderOf(name)
+    const line = lines.get(record.life) ?? lineOf(folder, record)
+    lines.set(record.life, line)
+    return openProcessSandbox({
+      name,
+      folder,
+      life: record.life,
+      line,
+      isAlive: async () => (await findLiveSandbox(folder))?.life === record.life,
+      repository: join(folder, 'parts/repo'),
+      inside: { repository: REPOSITORY, uid: null, complete: async (_, outcome) => outcome },
+    })
+  }
+  const lineOf = (folder: string, record: ProcessSandboxRecord) => {
+    const searched = [...brought.map(({ to }) => to), SYSTEM_PATH].join(':')
+    const fixed = { HOME, TMPDIR: '/tmp', LANG: 'C.UTF-8', TZ: 'UTC', PYTHONHASHSEED: '0' }
+    const groups = record.cgroups.flatMap((group) => cgroupFiles(group))
+    const userSwitch = [
+      ...['bash', '-c', JOINING, 'prchain', String(groups.length), ...groups],
+      ...['prlimit', `--nofile=${OPEN_FILES}`, '--core=0', '--'],
+      ...bubblewrapArguments({ program, folder, brought }),
+    ]
+    return openProcessLine({ folder, env: { PATH: searched, ...fixed, ...record.env }, path, userSwitch })
+  }
+  const remove = async (name: string) => {
+    const life = (await readSandboxRecord(folderOf(name)))?.life ?? ''
+    await removeSandboxFolder({
+      dir,
+      name,
+      async release(folder, record) {
+        for (const group of record?.cgroups ?? []) await removeCgroup(group)
+        if (isRoot) await unmount(join(folder, 'parts'))
       },
-      async fell(folder, parts) {
-        await removeCgroup(groupOf(folder))
-        if (isRoot) await unmount(parts)
-      },
-      async requireUsable() {
-        try {
-          await runFile('bwrap', ['--unshare-all', '--unshare-user', '--ro-bind', '/', '/', 'true'], { env: { PATH: path } })
-        } catch (cause) {
-          const { code, stderr } = cause as { code?: unknown; stderr?: string }
-          const reason = code === 'ENOENT' ? 'bwrap is not on PATH' : (stderr?.trim() ?? String(cause))
-          const next = 'install bubblewrap, and allow user namespaces'
-          throw new SandboxError('invalid', `bubblewrap cannot be used: ${reason}; ${next}`, { cause })
-        }
-      },
-      async describe() {
-        const { stdout } = await runFile('bwrap', ['--version'], { env: { PATH: path } })
-        const group = isRoot ? await makeCgroup('described', { memoryBytes, pids }) : null
-        await removeCgroup('described')
-        const mebibytes = (bytes: number) => `${Math.floor(bytes / 1_048_576)} MiB`
-        return {
-          version: stdout.trim(),
-          limits: [
-            { what: 'network', how: 'none: a network namespace of its own' },
-            {
-              what: 'disk',
-              how: isRoot ? `a tmpfs of ${mebibytes(diskBytes)}` : '256 MiB for each file; no limit for all (needs root)',
-            },
-            {
-              what: 'memory',
-              how: group ? `${mebibytes(memoryBytes)} for all processes, by cgroup` : 'no limit (needs root and cgroups)',
-            },
-            { what: 'processes', how: group ? `${pids}, by cgroup` : 'no limit (needs root and cgroups)' },
-          ],
-        }
-      },
+    })
+    lines.get(life)?.close()
+    lines.delete(life)
+  }
+  const requireUsable = async () => {
+    try {
+      const trial = ['--unshare-all', '--unshare-user', '--ro-bind', '/', '/', 'true']
+      await runFile('bwrap', trial, { env: { PATH: path } })
+    } catch (cause) {
+      const { code, stderr } = cause as { code?: unknown; stderr?: string }
+      const reason = code === 'ENOENT' ? 'bwrap is not on PATH' : (stderr?.trim() ?? String(cause))
+      const next = 'install bubblewrap, and allow user namespaces'
+      throw new SandboxError('invalid', `bubblewrap cannot be used: ${reason}; ${next}`, { cause })
+    }
+  }
+
+  return {
+    kind: 'bubblewrap',
+    isIsolating: true,
+    repositoryPath: () => REPOSITORY,
+    async create(spec) {
+      await remove(spec.name)
+      const missing = await findMissingPrograms(path, ['bwrap', 'prlimit'])
+      if (missing.length > 0) {
+        const lacks = `this host's PATH (${path}) lacks ${missing.join(' ')}; install them, or use Docker`
+        throw new SandboxError('invalid', `making sandbox ${spec.name}: ${lacks}`)
+      }
+      const record = await makeSandboxFolder({
+        dir,
+        spec,
+        more: async (life) => {
+          const group = isRoot ? await makeCgroup(life, { memoryBytes, pids }) : null
+          return { uid: null, cgroups: group === null ? [] : [life] }
+        },
+        async fill(folder) {
+          await mkdir(join(folder, 'jobs'))
+          await fillEtc(join(folder, 'etc'))
+          await mkdir(join(folder, 'parts'))
+          if (isRoot) await mountTmpfs(join(folder, 'parts'), diskBytes)
+          for (const part of PARTS) await mkdir(join(folder, 'parts', part))
+        },
+      })
+      return open(spec.name, record)
     },
-  })
+    async find(name) {
+      const record = await findLiveSandbox(folderOf(name))
+      return record && open(name, record)
+    },
+    remove,
+    list: (labels) => listSandboxFolders(dir, labels),
+    async describe() {
+      await requireUsable()
+      const { stdout } = await runFile('bwrap', ['--version'], { env: { PATH: path } })
+      const group = isRoot ? await makeCgroup(`trial-${process.pid}`, { memoryBytes, pids }) : null
+      await removeCgroup(`trial-${process.pid}`)
+      const mebibytes = (bytes: number) => `${Math.floor(bytes / 1_048_576)} MiB`
+      const byGroup = (how: string) => (group ? `${how}, by cgroup` : 'not limited; it takes root and cgroups')
+      return {
+        id: `bubblewrap-${await hostId(dir)}`,
+        version: stdout.trim(),
+        limits: [
+          { what: 'network', how: 'none' },
+          {
+            what: 'disk',
+            how: isRoot
+              ? `a tmpfs of ${mebibytes(diskBytes)} for all folders`
+              : `${mebibytes(FILE_LIMIT_BYTES)} for each file, and no limit for all; that takes root`,
+          },
+          { what: 'memory', how: byGroup(`${mebibytes(memoryBytes)} for all processes and files`) },
+          { what: 'processes', how: byGroup(String(pids)) },
+        ],
+      }
+    },
+  }
 }
 
-/** Joins the groups that a file names, and goes on. */
-const JOINING = 'while read -r group; do echo 0 > "$group" || exit 3; done < "$1"; shift; exec "$@"'
+/** A made-up `/etc`: the host's own has secrets, which a worker that is root could read even as another user inside. */
+async function fillEtc(folder: string): Promise<void> {
+  await mkdir(folder)
+  await writeFile(join(folder, 'passwd'), `agent:x:1000:1000::${HOME}:/bin/bash\n`)
+  await writeFile(join(folder, 'group'), 'agent:x:1000:\n')
+  await writeFile(join(folder, 'hosts'), '127.0.0.1 localhost sandbox\n')
+  for (const file of LINKER_FILES.filter((name) => existsSync(name))) {
+    const place = join(folder, basename(file))
+    if (lstatSync(file).isDirectory()) await mkdir(place)
+    else await writeFile(place, '')
+  }
+}
 
-function bubblewrapArguments(options: {
-  program: string
-  folder: string
-  parts: string
-  brought: readonly Brought[]
-}): string[] {
-  const { program, folder, parts, brought } = options
+/** Joins so many groups, and goes on. */
+const JOINING = 'n=$1; shift; for ((; n > 0; n--)); do echo 0 > "$1" || exit 3; shift; done; exec "$@"'
+
+function bubblewrapArguments(options: { program: string; folder: string; brought: readonly Brought[] }): string[] {
+  const { program, folder, brought } = options
+  const parts = join(folder, 'parts')
   const system = SYSTEM_FOLDERS.filter((name) => existsSync(name)).flatMap((name) =>
     lstatSync(name).isSymbolicLink() ? ['--symlink', readlinkSync(name), name] : ['--ro-bind', name, name],
   )

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 
@@ -11,24 +12,22 @@ export interface GroupLimits {
   pids: number
 }
 
-/** A group of processes that the kernel holds to limits, by version 2 of cgroups or the older one. */
-export interface Cgroup {
-  /** Files to which a process writes 0 to be in the group. */
-  joinFiles: string[]
-}
-
-/** Makes the group of a name, or finds it. Null where this process may not, or the kernel has none. */
-export async function makeCgroup(name: string, limits: GroupLimits): Promise<Cgroup | null> {
+/**
+ * Makes the group of a name, or finds it, by version 2 of cgroups or the older one. Null where this process may not, or
+ * the kernel has none.
+ */
+export async function makeCgroup(name: string, limits: GroupLimits): Promise<string | null> {
   try {
     const controllers = await readFile(`${ROOT}/cgroup.controllers`, 'utf8').catch(() => null)
-    return controllers === null ? await makeOld(name, limits) : await makeUnified(name, limits)
+    await (controllers === null ? makeOld(name, limits) : makeUnified(name, limits))
+    return name
   } catch {
     await removeCgroup(name)
     return null
   }
 }
 
-async function makeUnified(name: string, { memoryBytes, pids }: GroupLimits): Promise<Cgroup> {
+async function makeUnified(name: string, { memoryBytes, pids }: GroupLimits): Promise<void> {
   const parent = `${ROOT}/${PARENT}`
   await mkdir(parent, { recursive: true })
   for (const folder of [ROOT, parent]) await writeFile(`${folder}/cgroup.subtree_control`, '+memory +pids')
@@ -37,10 +36,9 @@ async function makeUnified(name: string, { memoryBytes, pids }: GroupLimits): Pr
   await writeFile(`${group}/memory.max`, String(memoryBytes))
   await writeFile(`${group}/memory.swap.max`, '0').catch(() => {})
   await writeFile(`${group}/pids.max`, String(pids))
-  return { joinFiles: [`${group}/cgroup.procs`] }
 }
 
-async function makeOld(name: string, { memoryBytes, pids }: GroupLimits): Promise<Cgroup> {
+async function makeOld(name: string, { memoryBytes, pids }: GroupLimits): Promise<void> {
   const folders = foldersOf(name).slice(1)
   for (const folder of folders) await mkdir(folder, { recursive: true })
   const [memory, processes] = folders as [string, string]
@@ -48,7 +46,13 @@ async function makeOld(name: string, { memoryBytes, pids }: GroupLimits): Promis
   // Without an account of swap there is no such file.
   await writeFile(`${memory}/memory.memsw.limit_in_bytes`, String(memoryBytes)).catch(() => {})
   await writeFile(`${processes}/pids.max`, String(pids))
-  return { joinFiles: folders.map((folder) => `${folder}/cgroup.procs`) }
+}
+
+/** The files of a group to which a process writes 0 to be in it. */
+export function cgroupFiles(name: string): string[] {
+  return foldersOf(name)
+    .filter((folder) => existsSync(folder))
+    .map((folder) => `${folder}/cgroup.procs`)
 }
 
 /** Ends all processes of a group and removes it. Idempotent. */

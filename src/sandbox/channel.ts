@@ -8,6 +8,7 @@ const TEXT_LIMIT_BYTES = 16_384
 const BLOCK_BYTES = 1024
 /** No frame's first line is longer: 20 names, numbers, a key's folder. */
 const LINE_LIMIT_BYTES = 4096
+const LINE_END = 10
 
 /** Where and as whom a dispatcher runs commands. */
 export interface DispatcherPlace {
@@ -73,7 +74,7 @@ interface Frame {
 
 /**
  * One live dispatcher: requests with ids go to its input (a line, then bytes), framed answers come from its output
- * (`id kind length rest`, then so many bytes). Once it breaks, every request fails with {@link ChannelBrokenError}.
+ * (`id kind length rest`, so many bytes, and a line end). Once it breaks, every request fails with {@link ChannelBrokenError}.
  */
 export class Channel {
   /** The record name of the command that was running when the dispatcher began, or null. */
@@ -181,14 +182,14 @@ export class Channel {
 
   /** Takes one frame from what has arrived, and says whether there was one. */
   #takeFrame(): boolean {
-    if (this.#frame && this.#sizeBytes < this.#frame.length) return false
+    if (this.#frame && this.#sizeBytes <= this.#frame.length) return false
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
     const keep = (rest: Buffer) => {
       this.#chunks = rest.length === 0 ? [] : [rest]
       this.#sizeBytes = rest.length
     }
     if (!this.#frame) {
-      const end = bytes.indexOf(10)
+      const end = bytes.indexOf(LINE_END)
       keep(bytes)
       if (end === -1 && bytes.length < LINE_LIMIT_BYTES) return false
       const fields = /^(\d+) ([a-z]+) (\d+) ?(.*)$/.exec(bytes.toString('latin1', 0, Math.max(end, 0)))
@@ -203,7 +204,11 @@ export class Channel {
     }
     const { id, kind, rest, length } = this.#frame
     this.#frame = null
-    keep(bytes.subarray(length))
+    if (bytes[length] !== LINE_END) {
+      this.#break('the frames of the dispatcher ran into each other')
+      return false
+    }
+    keep(bytes.subarray(length + 1))
     if (kind === 'taken') {
       this.#break('another dispatcher took over')
       return false

@@ -1,5 +1,5 @@
 import { Channel, ChannelBrokenError, type DispatcherStreams, type Execution, type StoredOutput } from './channel.ts'
-import type { Command } from './port.ts'
+import { SandboxError, type Command } from './port.ts'
 import { jobFolder } from './runner.ts'
 
 /** How long a channel that nobody uses is kept open, in milliseconds. */
@@ -15,6 +15,7 @@ export class ChannelLine {
   #open: () => Promise<DispatcherStreams>
   #idleMs: number
   #channel: Promise<Channel> | null = null
+  #current: Channel | null = null
   #idle: NodeJS.Timeout | null = null
   #users = 0
   #turn: Promise<unknown> = Promise.resolve()
@@ -76,7 +77,10 @@ export class ChannelLine {
     return this.#use((channel) => channel.readFile(path, limitBytes))
   }
 
-  /** Closes the channel for good. Requests under way and later ones fail. What runs in the sandbox goes on. */
+  /**
+   * Closes the channel for good, because its sandbox is going: requests under way and later ones throw
+   * {@link SandboxError} `lost`. What runs in the sandbox goes on.
+   */
   close(): void {
     this.#isClosed = true
     this.#letGo()
@@ -88,13 +92,19 @@ export class ChannelLine {
     this.#idle = null
     try {
       const channel = await this.#provide()
+      this.#current = channel
       channel.hold(true)
       try {
         return await work(channel)
       } finally {
-        // Its breaking was told to this caller: the next may open another.
-        if (!channel.isOpen) this.#channel = null
+        // Its breaking was told to this caller: the next may open another, unless one has already.
+        if (!channel.isOpen && this.#current === channel) this.#channel = this.#current = null
       }
+    } catch (error) {
+      if (!this.#isClosed || !(error instanceof ChannelBrokenError)) throw error
+      throw new SandboxError('lost', 'the sandbox was removed, or made anew under its name; make a new sandbox', {
+        cause: error,
+      })
     } finally {
       this.#users -= 1
       if (this.#users === 0 && this.#channel) {
@@ -125,7 +135,7 @@ export class ChannelLine {
 
   #letGo(): void {
     const channel = this.#channel
-    this.#channel = null
+    this.#channel = this.#current = null
     channel?.then(
       (open) => open.close(),
       () => {},

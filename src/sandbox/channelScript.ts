@@ -134,8 +134,13 @@ measure() {
 }
 
 frame() {
-  read -r -N 1 -u 8
+  read -r -t 60 -N 1 -u 8 || exit 3
   printf '%s\\n' "$*"
+}
+
+release() {
+  printf '\\n'
+  printf t >&8
 }
 
 answer() {
@@ -156,7 +161,7 @@ answer() {
     head -c "$((limit / 2))" "./$job.output"
     tail -c "$((limit / 2))" "./$job.output"
   fi
-  printf t >&8
+  release
 }
 
 attend() {
@@ -170,7 +175,7 @@ attend() {
 
 say() {
   frame "$@"
-  printf t >&8
+  release
 }
 
 readOut() {
@@ -185,7 +190,7 @@ readOut() {
   else
     frame "$1 bytes $5"
     [ "$5" = 0 ] || cat "./$2.output"
-    printf t >&8
+    release
   fi
 }
 
@@ -203,7 +208,7 @@ readPath() {
     0)
       frame "$id bytes $size"
       [ "$size" = 0 ] || cat "./.read-$id"
-      printf t >&8
+      release
       ;;
     1 | 4) say "$id absent 0" ;;
     *) say "$id failed 0 $code" ;;

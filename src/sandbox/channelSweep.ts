@@ -1,10 +1,11 @@
 /**
  * The dispatcher's functions that see and end processes, by builtins alone: no fork is to be had where an agent has used
- * up all processes. `isLeft` is true for a living process of the command's scope: of a user, or of the command's session
- * or with `HOME`, `TMPDIR` or working folder below a folder. A process whose first thread has ended counts while others
- * live. `sweep` stops all of them until no new one appears, so that none forks while the others are killed, and kills
- * until none is left. For a command that ended by itself it first waits up to 100 ms for those that are about to end,
- * then notes the names of at most 20.
+ * up all processes. `isOurs` knows the dispatchers of these records and their forks by their owner and arguments.
+ * `isLeft` is true for a living process of the command's scope: of a user, or of the command's session or with `HOME`,
+ * `TMPDIR` or working folder below a folder; one whose first thread has ended counts while others live. `sweep` stops
+ * all of them until no new one appears, so that none forks while the others are killed, and kills until none is left. For
+ * a command that ended by itself it first waits up to 100 ms for those that are about to end, then notes the names of at
+ * most 20.
  */
 export const PROCESSES = `
 look() {
@@ -16,9 +17,13 @@ look() {
 }
 
 isOurs() {
-  local argv
-  { mapfile -d '' -n 5 argv < "/proc/$1/cmdline"; } 2>/dev/null
-  [ "\${argv[3]%$'\\n'}" = prchain-dispatcher ] && [ "\${argv[4]}" = "$jobs" ]
+  local argv n
+  [ -O "/proc/$1" ] || return 1
+  { mapfile -d '' -n 12 argv < "/proc/$1/cmdline"; } 2>/dev/null
+  for ((n = 3; n < \${#argv[@]} - 1; n++)); do
+    [ "\${argv[n]%$'\\n'}" = prchain-dispatcher ] && [ "\${argv[n + 1]}" = "$jobs" ] && return
+  done
+  return 1
 }
 
 isLeft() {

@@ -1,7 +1,7 @@
 /**
  * The dispatcher's function that makes it the only one: kills the one in the file `dispatcher` until the lock is free,
- * after a frame `taken` to whoever holds the other end of that one (by a fork that is waited for a little: perhaps nobody
- * reads it), and sets `active` to the command that runs, or `-`. Then it ends every fork of earlier ones. They are stopped
+ * after a frame `taken` to whoever holds the other end of that one (by a fork that is waited for a little, since perhaps
+ * nobody reads there, and with that one's token, so that it comes between two frames), and sets `active` to the command that runs, or `-`. Then it ends every fork of earlier ones. They are stopped
  * first and looked at then, so that none of them can claim its command between the look and the kill: the supervisor
  * whose claim stands and whose end does not goes on, with its children; the rest is killed.
  */
@@ -12,8 +12,8 @@ takeOver() {
     pid= was=
     { read -r pid was < dispatcher; } 2>/dev/null
     if [ -n "$pid" ] && look "$pid" && [ "$start" = "$was" ] && [ "$state" != Z ]; then
-      { printf '0 taken 0\\n' >&5 9>&- & } 5<> "/proc/$pid/fd/1"
-      for ((tries = 0; tries < 100; tries++)); do
+      { { read -r -t 0.2 -N 1 -u 4 && printf '0 taken 0\\n\\n' >&5 && printf t >&4; } 9>&- & } 4<> "/proc/$pid/fd/8" 5<> "/proc/$pid/fd/1"
+      for ((tries = 0; tries < 200; tries++)); do
         kill -0 $! || break
         pause 0.002
       done

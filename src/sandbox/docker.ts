@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type Docker from 'dockerode'
 import type { ChannelLine } from './channelLine.ts'
 import { REPOSITORY, containerOptions, memoryLimit, writableFolders, type ContainerLimits } from './dockerContainer.ts'
@@ -102,13 +103,19 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
   }
 }
 
+/** Engines on one host have one ID between them: what tells them apart is where their data is. */
+function placeOf({ ID, Name, DockerRootDir }: EngineInfo): string {
+  const digest = createHash('sha256').update([ID, Name, DockerRootDir].join('\n')).digest('hex')
+  return `docker-${digest.slice(0, 16)}`
+}
+
 async function describeEngine(engine: DockerEngine, limits: ContainerLimits): Promise<SandboxPlace> {
   const info = (await engine.docker.info()) as EngineInfo
   const mebibytes = (bytes: number) => `${Math.round(bytes / 1_048_576)} MiB`
   const folders = writableFolders(limits).map(({ path, sizeBytes }) => `${path} ${mebibytes(sizeBytes)}`)
   const held = (isHeld: boolean | undefined, how: string) => (isHeld === false ? `not held: the engine cannot` : how)
   return {
-    id: `docker-${(info.ID ?? '').toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}`,
+    id: placeOf(info),
     version: `Docker ${info.ServerVersion ?? 'of unknown version'}, ${info.OperatingSystem ?? 'unknown system'}`,
     limits: [
       { what: 'network', how: 'none' },
@@ -134,6 +141,8 @@ async function describeEngine(engine: DockerEngine, limits: ContainerLimits): Pr
 /** What of the engine's own words is used; Podman leaves some of it out. */
 interface EngineInfo {
   ID?: string
+  Name?: string
+  DockerRootDir?: string
   ServerVersion?: string
   OperatingSystem?: string
   MemoryLimit?: boolean

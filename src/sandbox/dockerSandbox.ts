@@ -174,7 +174,8 @@ export function openDockerSandbox(
               cause: error,
             })
           })
-          if (failure) throw failure
+          // tar stops reading at the archive's end, which may be before all of it was sent.
+          if (failure && (failure as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw failure
         }),
       ),
     readRepository: () =>

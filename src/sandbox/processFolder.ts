@@ -81,7 +81,10 @@ export async function findLiveSandbox(folder: string): Promise<ProcessSandboxRec
 export async function listSandboxFolders(dir: string, labels: Record<string, string>): Promise<ListedSandbox[]> {
   const found = new Map<string, ListedSandbox>()
   for (const entry of ((await readdir(dir).catch(ignoreAbsence)) ?? []).sort()) {
-    const name = [NEW, REMOVED].reduce((rest, prefix) => (rest.startsWith(prefix) ? rest.slice(prefix.length) : rest), entry)
+    const name = [NEW, REMOVED].reduce(
+      (rest, prefix) => (rest.startsWith(prefix) ? rest.slice(prefix.length) : rest),
+      entry,
+    )
     if (name.startsWith('.')) continue
     const record = await readSandboxRecord(join(dir, entry))
     if (!record || !Object.entries(labels).every(([key, value]) => record.labels[key] === value)) continue

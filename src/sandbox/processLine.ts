@@ -26,7 +26,9 @@ export function openProcessLine(options: {
   const jobs = join(folder, 'jobs')
   return new ChannelLine({
     async open() {
-      const [program, ...args] = [...prepare, 'bash', ...dispatcherArguments({ jobs, env, userSwitch, scope })] as [string]
+      const [program, ...args] = [...prepare, 'bash', ...dispatcherArguments({ jobs, env, userSwitch, scope })] as [
+        string,
+      ]
       // On a socket, as Node's pipes are, bash takes itself for a login from afar and reads .bashrc, unless it is nested.
       const child = spawn(program, args, { detached: true, cwd: '/', env: { PATH: path, SHLVL: '1' } })
       await once(child, 'spawn')

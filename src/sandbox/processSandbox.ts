@@ -125,12 +125,7 @@ async function* alone(line: ChannelLine, source: AsyncIterable<Buffer>): AsyncGe
   }
 }
 
-async function layTar(options: {
-  repository: string
-  tar: Readable
-  what: string
-  uid: number | null
-}): Promise<void> {
+async function layTar(options: { repository: string; tar: Readable; what: string; uid: number | null }): Promise<void> {
   const { repository, tar, what, uid } = options
   await removeFolder(repository)
   await mkdir(repository)
@@ -143,9 +138,9 @@ async function layTar(options: {
   const [code, complaint] = await Promise.all([
     ended,
     text(unpack.stderr),
-    // What tar says of it is worth more than that it stopped reading.
+    // What tar says of it is worth more than that it stopped reading, which it does at the archive's end.
     laid.catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
     }),
   ])
   if (code !== 0) throw new Error(`${what}: tar could not lay the repository (exit code ${code}): ${complaint}`)

@@ -80,16 +80,22 @@ describe('capturing a work tree', () => {
     expect(captured).toEqual({ tree: initialTree, leftOut: [] })
   })
 
-  it('puts files in the place of a submodule when the work tree has some', async () => {
+  it('keeps a submodule and leaves out what lies in its folder, as git does, but takes a file in its place', async () => {
     const lab = await makeLab()
     lab.git('update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},vendor/lib`)
     const initialTree = lab.git('write-tree')
-    const tar = makeTar([
+    const options = { initialTree, limitBytes: LIMIT_BYTES }
+    const inside = makeTar([
       { name: './a.txt', content: 'one\n' },
       { name: './vendor/lib/code.py', content: 'x' },
+      { name: './vendor/lib/deep/code.py', content: 'x' },
     ])
-    const { tree } = await lab.repository.captureTree(tar, { initialTree, limitBytes: LIMIT_BYTES })
-    expect((await lab.repository.listTree(tree)).map(({ path }) => path)).toEqual(['a.txt', 'vendor/lib/code.py'])
+    const leftOut = [{ path: 'vendor/lib/', reason: 'submodule' }]
+    const expected = await lab.repository.captureTree(makeTar([{ name: './a.txt', content: 'one\n' }]), options)
+    expect(await lab.repository.captureTree(inside, options)).toEqual({ tree: expected.tree, leftOut })
+    const place = makeTar([{ name: './vendor/lib', content: 'a file' }])
+    const { tree } = await lab.repository.captureTree(place, options)
+    expect(await lab.repository.listTree(tree)).toMatchObject([{ path: 'vendor/lib', mode: '100644' }])
   })
 
   it('leaves out and names ignored files, as git does by the files of every level', async () => {

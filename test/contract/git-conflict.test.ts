@@ -169,8 +169,7 @@ function link(target: string) {
 }
 
 function treeOf(lab: GitLab, given: Given): string {
-  const git = (args: string[], input?: Buffer) =>
-    runGit(lab.source, args, input)
+  const git = (args: string[], input?: Buffer) => runGit(lab.source, args, input)
   lab.git('read-tree', '--empty')
   for (const [path, file] of Object.entries(given)) {
     const { mode, content } =

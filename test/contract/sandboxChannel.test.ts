@@ -144,7 +144,8 @@ describe('a dispatcher', { timeout: 60_000 }, () => {
   })
 
   it('ends what earlier ones had forked and not yet begun, and touches none of another folder', async () => {
-    const stray = (jobs: string) => spawn('bash', ['-c', 'echo here; read -r line; true', 'prchain-dispatcher', jobs])
+    const stray = (jobs: string) =>
+      spawn('bash', ['--norc', '-c', 'echo here; read -r line; true', 'prchain-dispatcher', jobs])
     const [ours, other] = [stray(join(root, 'jobs')), stray(join(root, 'other'))]
     await Promise.all([ours, other].map(({ stdout }) => once(stdout, 'data')))
     const ended = once(ours, 'exit')
@@ -172,6 +173,15 @@ describe('a dispatcher', { timeout: 60_000 }, () => {
     expect(await pending).toBeInstanceOf(ChannelBrokenError)
     expect(await run(line, 'watched', script)).toEqual({ status: 'lost' })
     expect(await read('watched')).toBe('once\n')
+  })
+
+  it('says that what is under way and what comes later is lost when its line is closed for good', async () => {
+    const line = openLine()
+    const pending = run(line, 'closed', 'touch closed; sleep 1').catch((error: unknown) => error)
+    await expect.poll(() => read('closed')).toBe('')
+    line.close()
+    expect(await pending).toMatchObject({ name: 'SandboxError', kind: 'lost' })
+    await expect(run(line, 'closed/later', 'true')).rejects.toMatchObject({ kind: 'lost' })
   })
 
   it('leaves no process when it is let go', async () => {
@@ -208,9 +218,9 @@ describe("a channel's frames", () => {
       const { channel, stdout } = open()
       const answers = list.map((_, n) => channel.readFile(`/file/${n}`, 1000))
       const frames = list
-        .map((body, n) => Buffer.concat([Buffer.from(`${n + 1} bytes ${body.length}\n`), body]))
+        .map((body, n) => Buffer.concat([Buffer.from(`${n + 1} bytes ${body.length}\n`), body, Buffer.from('\n')]))
         .reverse()
-      let rest = Buffer.concat([Buffer.from('0 hello 0 -\n'), ...frames])
+      let rest = Buffer.concat([Buffer.from('0 hello 0 -\n\n'), ...frames])
       for (const size of [...sizes, rest.length]) {
         stdout.write(rest.subarray(0, size))
         rest = rest.subarray(size)
@@ -224,10 +234,11 @@ describe("a channel's frames", () => {
   it('fail what waits when the stream ends or says what it cannot', async () => {
     for (const said of [
       '',
-      '0 hello 0 job\n',
-      '0 hello 0 -\n1 ended 5 0 0 5 1 2 \nabc',
+      '0 hello 0 job\n\n',
+      '0 hello 0 -\n\n1 ended 5 0 0 5 1 2 \nabc',
       'sh: 1: not found\n',
-      '0 hello 0 -\n0 taken 0\n',
+      '0 hello 0 -\n\n0 taken 0\n\n',
+      '0 hello 0 -\n\n1 bytes 5\n0 taken 0\n\ndone\n\n',
     ]) {
       const { channel, stdout, isClosed } = open()
       const pending = channel.readOutput('k').catch((error: unknown) => error)
@@ -241,7 +252,7 @@ describe("a channel's frames", () => {
   it('tell how a command ended', async () => {
     const { channel, stdout } = open()
     const pending = channel.execute('k', { script: 'x', cwd: '/', timeoutMs: 1 })
-    stdout.write('0 hello 0 -\n1 ended 3 137 1 9000 1700000000000 1700000001500 a b,c?\nxyz')
+    stdout.write('0 hello 0 -\n\n1 ended 3 137 1 9000 1700000000000 1700000001500 a b,c?\nxyz\n')
     expect(await pending).toEqual({
       status: 'finished',
       outcome: {

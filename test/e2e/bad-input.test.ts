@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -123,11 +132,68 @@ describe('bad input ends with exit 2, is named, and changes nothing', () => {
     await refused(['chains', 'import', 'bad.jsonl', '--mirrors', mirrors], ['line 2', '424242'])
   })
 
+  test('an environment file that is not there', () =>
+    refused(
+      ['run', 'three', '--mirrors', mirrors, '--environment', 'nowhere.json'],
+      ['no file nowhere.json', 'leave it out'],
+    ))
+  test('a folder of mirrors that is not there, to mine from', () =>
+    refused(['mine', chain.repository, '--mirrors', '/nowhere'], ['/nowhere', chain.repository]))
+  test('a Temporal CLI that is not there', async () => {
+    await refused(
+      ['up', '--temporal-cli', '/nowhere/temporal'],
+      ['--temporal-cli', '/nowhere/temporal', 'leave it out'],
+    )
+    await refused(['demo', '--temporal-cli', '/nowhere/temporal'], ['/nowhere/temporal'])
+  })
+
+  test('a port that is taken', async () => {
+    const port = new URL(github.url).port
+    await refused(['up', '--temporal-port', port], ['--temporal-port', port, 'choose another'])
+  })
+
+  test.each(['--model', '--mirrors', '--judge-model', '--query-model'])('%s of the demo, which has its own', (flag) =>
+    refused(['demo', flag, 'x'], [flag, 'prchain run']),
+  )
+  test.each(['resume', 'cancel'])('%s of what names no workflow', (verb) =>
+    refused([verb, 'a/b'], ['a/b', 'prchain status']),
+  )
+  test('show of what is neither chain nor rollout', () => refused(['show', 'a/b'], ['a/b', 'CAMPAIGN/CHAIN/N']))
+  test('show of a rollout that never was', () =>
+    refused(['show', 'night/three/1'], ['night/three/1', 'prchain status']))
+  test('status of an unknown campaign', () => refused(['status', 'nowhere'], ['nowhere', '--store']))
+  test('chains of what is no repository', () => refused(['chains', 'three'], ['three', 'prchain show']))
+  test('an import file of lines in another form names the right one', async () => {
+    writeFileSync(join(dir, 'bad.jsonl'), '[1, 2]')
+    await refused(['chains', 'import', 'bad.jsonl'], ['bad.jsonl, line 1', '"prs"'])
+    writeFileSync(join(dir, 'bad.jsonl'), 'o/n: 1, 2')
+    await refused(['chains', 'import', 'bad.jsonl'], ['is not JSON', '"prs"'])
+  })
+
   test('a real model without a name, and a real model without a sandbox that isolates', async () => {
     const real = { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1', DOCKER_HOST: 'unix:///nonexistent.sock' }
     await refused(['run', 'three', '--mirrors', mirrors], ['model', '--model'], real)
-    await refused(['run', 'three', '--mirrors', mirrors, '--model', 'm'], ['sandbox', 'process'], real)
+    const run = ['run', 'three', '--mirrors', mirrors, '--model', 'm']
+    await refused([...run, '--sandbox', 'docker'], ['sandbox', 'docker', 'nonexistent.sock'], real)
+    // A PATH with git and without bubblewrap.
+    const path = mkdtempSync(join(tmpdir(), 'prchain-path-'))
+    symlinkSync(execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim(), join(path, 'git'))
+    await refused(run, ['sandbox', 'bubblewrap', '--sandbox process'], { ...real, PATH: path })
   })
+})
+
+test('the version is that of the package', async () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')) as {
+    version: string
+  }
+  expect(await prchain(['--version'], { dir })).toMatchObject({ code: 0, stdout: `${version}\n` })
+})
+
+test('chains of a repository that has none names the next move and those that have', async () => {
+  const ran = await prchain(['chains', 'nosuch/repo'], { dir })
+  expect(ran).toMatchObject({ code: 0, stderr: '' })
+  expect(ran.stdout).toMatch(/nosuch\/repo.*prchain mine nosuch\/repo/)
+  expect(ran.stdout).toContain(chain.repository)
 })
 
 describe('without a Temporal server', () => {

@@ -30,8 +30,7 @@ describe.skipIf(server === null)('carry-over that collides with what moved upstr
   })
   afterAll(() => lab.stop())
 
-  const state = async (rollout: string) =>
-    (await lab.store.getRecord<StageState>(recordKey.stageState(rollout, 1)))!
+  const state = async (rollout: string) => (await lab.store.getRecord<StageState>(recordKey.stageState(rollout, 1)))!
   const check = (rollout: string, n: number) =>
     lab.store.getRecord<RebaseCheck>(recordKey.round(rollout, 1, rebaseRound(n), 'rebase-check'))
 
@@ -77,7 +76,7 @@ describe.skipIf(server === null)('carry-over that collides with what moved upstr
   })
 
   test.each([
-    ['agent', "yours were kept, in:\n- src/names.js", 1],
+    ['agent', 'yours were kept, in:\n- src/names.js', 1],
     ['upstream', "upstream's were kept, in:\n- src/names.js", 0],
   ] as const)('is decided for the side that --on-conflict %s names, and told', async (onConflict, told, broken) => {
     await lab.script(OWN_WORDS)

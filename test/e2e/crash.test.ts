@@ -43,6 +43,16 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
     return rollout.stages.map((stage) => stage.patch)
   }
 
+  /** A campaign's samples file, but for the campaign's name and for times. */
+  function samplesOf(lab: Lab, campaign: string): string {
+    const text = readFileSync(join(lab.config.store, 'samples', `${campaign}.jsonl`), 'utf8')
+    expect(text).toContain(`"${campaign}/`)
+    return text
+      .replaceAll(`${campaign}/`, 'campaign/')
+      .replaceAll(`"${campaign}"`, '"campaign"')
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'T')
+  }
+
   /** Every stored call was asked for the last time before it was stored, and each marker stands once. */
   async function expectNothingTwice(lab: Lab, id: string, markers: string[], kills: number): Promise<void> {
     const counts = await lab.counts()
@@ -89,6 +99,7 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
     expect(kills).toBe(10)
     expect(await lab.follow('killed')).toMatchObject({ status: 'completed' })
     expect(await patchesOf(lab, id)).toEqual(await patchesOf(lab, `calm/${chain}/1`))
+    expect(samplesOf(lab, 'killed')).toBe(samplesOf(lab, 'calm'))
     expect(markers().length).toBe(2 * calm)
     await expectNothingTwice(lab, id, markers().slice(calm), kills)
   }, 600_000)

@@ -1,10 +1,11 @@
 import { existsSync, renameSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cancel } from '../../src/cli/cancel.ts'
 import { resume } from '../../src/cli/resume.ts'
 import { report } from '../../src/cli/run.ts'
 import { recordKey, workflowId } from '../../src/domain/identifiers.ts'
 import type { CallRecord } from '../../src/formats/record.ts'
-import { stateQuery } from '../../src/workflows/messages.ts'
+import { campaignQuery, stateQuery } from '../../src/workflows/messages.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { openLab, until, type Lab } from './lab.ts'
 import { exampleChain } from './exampleChain.ts'
@@ -73,6 +74,36 @@ describe.skipIf(server === null)('a model endpoint that fails', () => {
         if (key.startsWith(`${id}/`)) expect(answered, key).toBe(1)
     },
   )
+
+  test('resume of a campaign lets all go on that are parked, more than the campaign names', async () => {
+    const many = 24
+    const config = { ...lab.config, temporalAddress: lab.embedded.address }
+    const lines: string[] = []
+    const emitted: unknown[] = []
+    const terminal = {
+      isJson: true,
+      say: (line: string) => void lines.push(line),
+      emit: (value: unknown) => void emitted.push(value),
+    }
+    await lab.script({ faults: [{ kind: 'status', status: 500, role: 'writer', count: 'forever' }] })
+    await lab.start('crowd', [chain], { rollouts: many, concurrency: many })
+    const campaign = lab.client.workflow.getHandle(workflowId.campaign('crowd'))
+    const query = 'Campaign="crowd" AND NeedsAttention=true AND ExecutionStatus="Running"'
+    const isParked = async () => (await lab.client.workflow.count(query)).count === many
+    await until('all to be parked', isParked)
+    // The second wait is a minute: none goes on by itself while this looks.
+    await until('the first waits to be over', async () => (await lab.client.workflow.count(query)).count < many)
+    await until('all to be parked again', isParked)
+    expect(await campaign.query(campaignQuery)).toMatchObject({ chains: { parked: many }, parked: { length: 20 } })
+
+    await lab.script({ latencyMs: 500 })
+    expect(await resume({ config, target: 'crowd', terminal })).toBe(0)
+    expect(emitted).toHaveLength(many)
+    expect(lines.at(-1)).toBe(`${many} of crowd go on`)
+    await until('none to be parked', async () => (await campaign.query(campaignQuery)).chains.parked === 0)
+    await cancel({ config, target: 'crowd', terminal })
+    expect(await lab.follow('crowd')).toMatchObject({ status: 'cancelled' })
+  })
 
   test('a judge that answers no JSON is asked again, then its chain waits', async () => {
     await lab.script({ judge: { garbage: 2 } })

@@ -32,7 +32,7 @@ describe.skipIf(!canStartEngines || server === null)('a rollout whose host goes 
       temporal: server!.binary,
       environment: { ...environment, image: BASE_IMAGE },
       settings: { sandbox: 'docker', dockerHost: `unix://${socketPath}`, accept: 'judge' },
-      scripted: { latencyMs: 150, extraSteps: 60 },
+      scripted: { latencyMs: 120, extraSteps: 40 },
     })
     chain = await exampleChain(lab, 2)
     await lab.run('calm', [chain])

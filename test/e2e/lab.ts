@@ -218,7 +218,9 @@ function copyMirrors(from: string, dir: string): string {
 
 /** The repository of a folder with one mirror. */
 function onlyMirror(dir: string): string {
-  return readdirSync(dir)[0]!.replace(/\.git$/, '').replace('__', '/')
+  return readdirSync(dir)[0]!
+    .replace(/\.git$/, '')
+    .replace('__', '/')
 }
 
 function must<T>(value: T | null, what: string): T {
