@@ -54,7 +54,8 @@ export async function createHostKeeper(options: {
     reapedMs.set(provider, Date.now())
     const { removed, failed } = await reapSandboxes({ provider, owner: ports.instance, isLive, now: new Date() })
     if (removed.length > 0) onLine(`removed ${removed.length} sandbox(es) that no workflow owns: ${removed.join(', ')}`)
-    for (const { name, reason } of failed) onLine(`sandbox ${name}, which no workflow owns, cannot be removed: ${reason}`)
+    for (const { name, reason } of failed)
+      onLine(`sandbox ${name}, which no workflow owns, cannot be removed: ${reason}`)
   }
 
   async function isLive(rollout: string): Promise<boolean> {

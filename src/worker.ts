@@ -53,7 +53,8 @@ export async function runWorker(options: {
     ports,
     client: new Client({ connection: await Connection.connect({ address }), namespace: config.temporalNamespace }),
     onPlace: async (place) => run(await Worker.create({ ...common, taskQueue: hostTaskQueue(place) })),
-    onLine: (line) => process.stderr.write(`${redact(JSON.stringify({ at: new Date().toISOString(), message: line }))}\n`),
+    onLine: (line) =>
+      process.stderr.write(`${redact(JSON.stringify({ at: new Date().toISOString(), message: line }))}\n`),
   })
 
   const running: Promise<void>[] = []

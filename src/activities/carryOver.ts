@@ -58,9 +58,7 @@ export async function carryInto(ports: Ports, context: RolloutContext, stage: nu
       return { status: 'conflict', tree: merged.tree, carryOver }
     case 'rebase': {
       const reconciled = await reconciledTree(ports, context, stage, merged.tree)
-      return reconciled === null
-        ? { status: 'conflict', tree: merged.tree, carryOver }
-        : carried(reconciled, 'rebase')
+      return reconciled === null ? { status: 'conflict', tree: merged.tree, carryOver } : carried(reconciled, 'rebase')
     }
     default:
       return settings.onConflict satisfies never
@@ -102,9 +100,7 @@ async function reconciledTree(
     )
     if (!check) return null
     if (!check.isDone) continue
-    const captured = await ports.store.getRecord<Capture>(
-      recordKey.round(context.id, stage, rebaseRound(n), 'capture'),
-    )
+    const captured = await ports.store.getRecord<Capture>(recordKey.round(context.id, stage, rebaseRound(n), 'capture'))
     if (!(await context.repository.has(captured!.tree))) {
       const start = await ports.store.getRecord<Rebase>(recordKey.rebase(context.id, stage))
       await context.repository.applyPatch(start?.tree ?? conflictTree, await ports.store.getBlob(captured!.patch))

@@ -68,7 +68,10 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
     const key = recordKey.stageEnvironment(id, index)
     let record = await store.getRecord<StageEnvironmentRecord>(key)
     if (!record) {
-      const made: StageEnvironmentRecord = { format: 'prchain.stage-environment/1', ...(await chooseEnvironment(stage)) }
+      const made: StageEnvironmentRecord = {
+        format: 'prchain.stage-environment/1',
+        ...(await chooseEnvironment(stage)),
+      }
       record = (await store.putRecord(key, made)).value
     }
     const { environment, reason } = record

@@ -53,10 +53,7 @@ export async function openStageSandbox(options: {
     place,
     ...rebuilt,
   }
-  const { value, isNew } = await store.putRecord(
-    recordKey.life(context.id, ground.stage, ground.phase, life.n),
-    life,
-  )
+  const { value, isNew } = await store.putRecord(recordKey.life(context.id, ground.stage, ground.phase, life.n), life)
   if (!isNew && value.life !== sandbox.life) throw new Error(`sandbox ${name} was made twice at once; it is made anew`)
   scope.report({ sandbox: name })
   return { sandbox, life: value, place }

@@ -50,6 +50,8 @@ function repositoryOf(url: string | null, repository: string): string | null {
   if (url === null) return null
   const isRelative = url.startsWith('./') || url.startsWith('../')
   const absolute = isRelative ? new URL(url, `https://github.com/${repository}/`).href : url
-  const match = /^(?:https?:\/\/|ssh:\/\/git@|git@|git:\/\/)github\.com[/:]([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(absolute)
+  const match = /^(?:https?:\/\/|ssh:\/\/git@|git@|git:\/\/)github\.com[/:]([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(
+    absolute,
+  )
   return match ? match[1]! : null
 }

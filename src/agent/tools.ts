@@ -8,7 +8,7 @@ export const AGENT_TOOLS: readonly Tool[] = [
     'shell',
     'Run a bash command in the repository. Standard output and standard error come back together. Processes that it leaves in the background are stopped when it ends.',
     {
-    command: { type: 'string', description: 'The command.' },
+      command: { type: 'string', description: 'The command.' },
     },
   ),
   tool(

@@ -88,8 +88,7 @@ export const recordKey = {
     stage: number,
     round: RoundId,
     what: 'capture' | 'tests' | 'verdict' | 'end' | 'rebase-check',
-  ) =>
-    `${stagePrefix(rollout, stage)}/${round}/${what}`,
+  ) => `${stagePrefix(rollout, stage)}/${round}/${what}`,
   rollout: (rollout: string) => `rollouts/${rollout}/end`,
   rollouts: (campaign: string) => `rollouts/${campaign}`,
   sample: (rollout: string) => `rollouts/${rollout}/sample`,

@@ -43,7 +43,9 @@ export function renderRebaseFeedback(options: { markers: string[]; broken: strin
   else if (!hasRun) parts.push('The tests cannot be run on what you left: the code does not load.')
   if (broken.length > 0)
     parts.push(['These tests passed before and fail now:', ...list(broken.map((id) => `\`${id}\``))].join('\n'))
-  parts.push('Your changes are still in place. Take the work up again from where it stands, and submit when it is done.')
+  parts.push(
+    'Your changes are still in place. Take the work up again from where it stands, and submit when it is done.',
+  )
   return parts.join('\n\n')
 }
 

@@ -5,10 +5,7 @@ export const MASK = '[secret]'
 export type Redact = (text: string) => string
 
 /** Masks secrets in a stream of bytes, those too that are cut by its chunks. Bytes that are no secret stay as they are. */
-export async function* redactStream(
-  content: AsyncIterable<Uint8Array>,
-  redact: Redact,
-): AsyncGenerator<Uint8Array> {
+export async function* redactStream(content: AsyncIterable<Uint8Array>, redact: Redact): AsyncGenerator<Uint8Array> {
   let rest = ''
   for await (const chunk of content) {
     // Latin-1 keeps every byte; a secret is ASCII.

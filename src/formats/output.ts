@@ -114,9 +114,7 @@ export const doctorOutput = z.object({
       buildMs: z.number().nullable(),
       testMs: z.number().nullable(),
       /** How many tests ended how; null when they were not run to a report. */
-      tests: z
-        .object({ passed: z.number(), failed: z.number(), error: z.number(), skipped: z.number() })
-        .nullable(),
+      tests: z.object({ passed: z.number(), failed: z.number(), error: z.number(), skipped: z.number() }).nullable(),
     })
     .nullable(),
 })

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { repositoryFolder } from '../domain/identifiers.ts'
 import { moveIntoPlace, removeFromPlace, withAside } from './aside.ts'
 import { fileSegments } from './fileSegments.ts'

@@ -12,7 +12,7 @@ import { treeOf, type Scratch } from './scratch.ts'
 import { MTIME_SECONDS, tarEnd, tarHeader, tarPadding } from './tarHeader.ts'
 import { listItems, objectsOf, sizesOf } from './treeItems.ts'
 import { makePack } from './treePack.ts'
-import { GITLINK_MODE, type TreeEntry } from './trees.ts'
+import { GITLINK_MODE } from './trees.ts'
 
 const READ_BYTES = 1024 * 1024
 

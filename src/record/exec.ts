@@ -49,9 +49,7 @@ export function createExec(ports: { store: Store; redact: Redact }): Exec {
     const outcome = await place.exec(key, command, signal)
     await fence.check()
     const isWhole = outcome.sizeBytes === outcome.output.length
-    const wholeOutput = isWhole
-      ? null
-      : await store.putBlobStream(redactStream(await place.readOutput(key), redact))
+    const wholeOutput = isWhole ? null : await store.putBlobStream(redactStream(await place.readOutput(key), redact))
     const isText = isUtf8(outcome.output)
     const output = isText ? Buffer.from(redact(outcome.output.toString('utf8'))) : outcome.output
     const isInline = isText && output.length <= INLINE_LIMIT_BYTES

@@ -131,7 +131,7 @@ async function layTar(options: { repository: string; tar: Readable; what: string
   await mkdir(repository)
   if (uid !== null) await chown(repository, uid, uid)
   const asOwner = uid === null ? [] : ['setpriv', '--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups']
-  const [program = 'tar', ...args] = [...asOwner, 'tar', '-xpf', '-', '--no-same-owner']
+  const [program, ...args] = [...asOwner, 'tar', '-xpf', '-', '--no-same-owner']
   const unpack = spawn(program, args, { cwd: repository, env: { PATH: SYSTEM_PATH } })
   const ended = new Promise<number | null>((resolve, reject) => unpack.once('error', reject).once('close', resolve))
   const laid = pipeline(tar, unpack.stdin)

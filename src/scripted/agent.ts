@@ -60,7 +60,13 @@ export function createAgent({ references, seed }: { references: References; seed
         (flaw) => flaw.kind,
       ),
     )
-    const place = [play.chain, numberOf(play.rollout), play.stage, ...(play.phase === 'rebase' ? ['rebase'] : []), play.round]
+    const place = [
+      play.chain,
+      numberOf(play.rollout),
+      play.stage,
+      ...(play.phase === 'rebase' ? ['rebase'] : []),
+      play.round,
+    ]
     const isAtStart = play.phase === 'work' && play.round === 0 && history.observations.length === 0
     if (isAtStart && flaws.has('no-tool-call') && !history.hasSilence) {
       const { think, say } = phraseFor('silent', '', seed, ...place)

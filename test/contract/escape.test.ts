@@ -107,17 +107,34 @@ describe.each(kinds)('an agent that wants out of a $kind sandbox', ({ isHere, ma
         .split('\n')
       expect(objects.sort()).toEqual(initial.objects.toSorted())
       expect((await run(`git cat-file -e ${initial.future}`)).exitCode).not.toBe(0)
-      const bundle = await said('git bundle create /tmp/all.bundle --all 2>/dev/null; git bundle list-heads /tmp/all.bundle')
-      expect(bundle.trim().split('\n').every((line) => !line.includes(initial.future))).toBe(true)
+      const bundle = await said(
+        'git bundle create /tmp/all.bundle --all 2>/dev/null; git bundle list-heads /tmp/all.bundle',
+      )
+      expect(
+        bundle
+          .trim()
+          .split('\n')
+          .every((line) => !line.includes(initial.future)),
+      ).toBe(true)
       const places = '/repo /home /tmp /var /opt /srv /mnt /run "$HOME" .'
-      expect(await said(`grep -rIl '${FUTURE}' ${places} 2>/dev/null; find / -xdev -name '*.bundle' -not -path '/proc/*' -not -path '/tmp/*' 2>/dev/null`)).toBe('')
+      expect(
+        await said(
+          `grep -rIl '${FUTURE}' ${places} 2>/dev/null; find / -xdev -name '*.bundle' -not -path '/proc/*' -not -path '/tmp/*' 2>/dev/null`,
+        ),
+      ).toBe('')
     })
 
     test('no network: neither outside, nor names, nor the metadata address, nor the host', async () => {
       const { server, port, visits } = await listen()
       const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address))
-      const targets = ['1.1.1.1/53', '169.254.169.254/80', ...['127.0.0.1', '172.17.0.1', ...addresses].map((one) => `${one}/${port}`)]
-      const tries = targets.map((target) => `timeout 2 bash -c 'exec 3<>/dev/tcp/${target}' 2>/dev/null && echo reached ${target}`)
+      const targets = [
+        '1.1.1.1/53',
+        '169.254.169.254/80',
+        ...['127.0.0.1', '172.17.0.1', ...addresses].map((one) => `${one}/${port}`),
+      ]
+      const tries = targets.map(
+        (target) => `timeout 2 bash -c 'exec 3<>/dev/tcp/${target}' 2>/dev/null && echo reached ${target}`,
+      )
       expect(await said([...tries, 'true'].join('\n'), 60_000)).toBe('')
       expect((await run('timeout 5 getent hosts example.com')).exitCode).not.toBe(0)
       expect((await said('ls /sys/class/net 2>/dev/null || echo lo')).trim()).toBe('lo')
@@ -128,8 +145,11 @@ describe.each(kinds)('an agent that wants out of a $kind sandbox', ({ isHere, ma
     test('no socket of an engine, no folder of the host, no secret of another process', async () => {
       expect(await said(`find / -xdev -type s 2>/dev/null; ls /var/run/docker.sock 2>/dev/null`)).toBe('')
       expect(await said(`ls ${root} ${process.cwd()} 2>/dev/null`)).toBe('')
-      expect(await said('cat /etc/shadow /proc/1/environ 2>/dev/null | tr -d "\\0" | grep -aE "root:|=" || true')).toBe('')
-      const foreign = '[ -w / ] || [ -w /etc ] || [ -w /usr/bin ] && echo writable; touch /usr/bin/x /etc/x 2>/dev/null && echo wrote; true'
+      expect(await said('cat /etc/shadow /proc/1/environ 2>/dev/null | tr -d "\\0" | grep -aE "root:|=" || true')).toBe(
+        '',
+      )
+      const foreign =
+        '[ -w / ] || [ -w /etc ] || [ -w /usr/bin ] && echo writable; touch /usr/bin/x /etc/x 2>/dev/null && echo wrote; true'
       expect(await said(foreign)).toBe('')
       expect((await run('mount -t tmpfs none /mnt')).exitCode).not.toBe(0)
       expect((await run('mknod /tmp/disk b 254 0 && cat /tmp/disk')).exitCode).not.toBe(0)
@@ -164,7 +184,9 @@ describe.each(kinds)('an agent that wants out of a $kind sandbox', ({ isHere, ma
         'sleep 0.2; echo begun',
       ].join('\n')
       expect(await said(stubborn)).toBe('begun\n')
-      expect(await said('cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" | grep -c "^stubborn-" || true')).toBe('0\n')
+      expect(await said('cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" | grep -c "^stubborn-" || true')).toBe(
+        '0\n',
+      )
       const outcome = await run(`trap '' TERM INT HUP; while :; do :; done`, 1_000)
       expect(outcome).toMatchObject({ isTimedOut: true })
       await expectUsable()
@@ -178,7 +200,8 @@ describe.each(kinds)('an agent that wants out of a $kind sandbox', ({ isHere, ma
     })
 
     test('win by filling the disk', async () => {
-      const fill = 'for place in . "$HOME" /tmp; do for n in 1 2 3 4 5 6; do head -c 60M /dev/zero > "$place/fill$n"; done; done; echo filled'
+      const fill =
+        'for place in . "$HOME" /tmp; do for n in 1 2 3 4 5 6; do head -c 60M /dev/zero > "$place/fill$n"; done; done; echo filled'
       const outcome = await run(fill, 120_000)
       expect(outcome.output.toString()).toMatch(/No space left on device[^]*filled\n$/)
       await expectUsable()
@@ -202,7 +225,8 @@ describe.each(kinds)('an agent that wants out of a $kind sandbox', ({ isHere, ma
 
   describe.skipIf(!isHere)('has nothing of its work tree believed:', () => {
     test('links to the host are links, whatever they lead to', async () => {
-      const links = 'mkdir links; cd links; for n in $(seq 500); do ln -s /etc l$n; done; ln -s /etc/shadow shadow; ln -s / root; ln -s ../.. up; ln -s loop loop'
+      const links =
+        'mkdir links; cd links; for n in $(seq 500); do ln -s /etc l$n; done; ln -s /etc/shadow shadow; ln -s / root; ln -s ../.. up; ln -s loop loop'
       expect((await run(links)).exitCode).toBe(0)
       const { tree } = await repository.captureTree(await sandbox.readRepository(), {
         initialTree: initial.tree,

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { createGitHost } from '../../src/git/host.ts'
-import { makeFolder, makeLab, makeTar, NAME, runGit, tarOf, unpack, type GitLab } from './gitFixture.ts'
+import { makeLab, NAME, runGit, tarOf, unpack, type GitLab } from './gitFixture.ts'
 
 const LIMIT_BYTES = 1_000_000
 

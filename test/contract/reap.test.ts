@@ -58,7 +58,11 @@ describe('the reaper', () => {
 
   test('removes nothing when it cannot know whether a workflow lives', async () => {
     const provider = createProcessProvider({ dir, path: process.env['PATH']! })
-    await provider.create({ name: 'unknown', labels: { owner: 'mine', rollout: 'a/b/1', lease: past }, environment: null })
+    await provider.create({
+      name: 'unknown',
+      labels: { owner: 'mine', rollout: 'a/b/1', lease: past },
+      environment: null,
+    })
     const unknown = () => Promise.reject(new Error('no server answers'))
     await expect(reapSandboxes({ provider, owner: 'mine', isLive: unknown, now })).rejects.toThrow('no server answers')
     expect(await provider.find('unknown')).not.toBeNull()

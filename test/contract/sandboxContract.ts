@@ -282,11 +282,14 @@ export function keepsTheContract(bench: SandboxBench): void {
     expect(await run('noise', script)).toEqual(first)
   })
 
-  it.skipIf(bench.isUnnamed)('names nothing when nothing is left, and waits a little for what is about to end', async () => {
-    expect(await run('left/none', 'true & wait; echo x | cat')).toMatchObject({ leftRunning: [] })
-    const tee = await run('left/tee', 'echo late > >(sleep 0.03; cat)')
-    expect(tee).toMatchObject({ leftRunning: [], output: Buffer.from('late\n') })
-  })
+  it.skipIf(bench.isUnnamed)(
+    'names nothing when nothing is left, and waits a little for what is about to end',
+    async () => {
+      expect(await run('left/none', 'true & wait; echo x | cat')).toMatchObject({ leftRunning: [] })
+      const tee = await run('left/tee', 'echo late > >(sleep 0.03; cat)')
+      expect(tee).toMatchObject({ leftRunning: [], output: Buffer.from('late\n') })
+    },
+  )
 
   it('ends a command at its timeout that ignores signals in a session of its own', async () => {
     const script = 'setsid bash -c \'trap "" TERM HUP INT; while :; do echo tick >> ticks; sleep 0.01; done\' & wait'

@@ -212,7 +212,14 @@ function runCommand(dir: string, command: { script: string; stdin?: string }) {
   })
   const output = ran.stdout.toString('utf8')
   const isText = Buffer.from(output).equals(ran.stdout) && !ran.stdout.includes(0)
-  return { exitCode: ran.status ?? 137, isTimedOut: false, output, isText, sizeBytes: ran.stdout.length, leftRunning: [] }
+  return {
+    exitCode: ran.status ?? 137,
+    isTimedOut: false,
+    output,
+    isText,
+    sizeBytes: ran.stdout.length,
+    leftRunning: [],
+  }
 }
 
 /** The edits and writes among tool calls, as the paths they touch. */

@@ -96,6 +96,8 @@ describe('tests that fail for names that no query disclosed', () => {
   test('a file is left out only when every test of it is one of them, a file that does not load included', () => {
     const undisclosed = findUndisclosed(failing, isUndisclosed)
     const paths = ['tests/a.py', 'tests/b.py', 'tests/c.py', 'tests/none.py']
-    expect(undisclosedFiles(failing, { paths, undisclosed })).toEqual([{ path: 'tests/b.py', names: ['humans_helper'] }])
+    expect(undisclosedFiles(failing, { paths, undisclosed })).toEqual([
+      { path: 'tests/b.py', names: ['humans_helper'] },
+    ])
   })
 })

@@ -24,7 +24,8 @@ const { signal } = new AbortController()
 afterAll(() => provider.remove('exec'))
 
 const run = async (key: string, command: Command) => {
-  const sandbox = (await provider.find('exec')) ?? (await provider.create({ name: 'exec', labels: {}, environment: null }))
+  const sandbox =
+    (await provider.find('exec')) ?? (await provider.create({ name: 'exec', labels: {}, environment: null }))
   return exec({ key, command, sandbox: async () => sandbox, fence: open, signal })
 }
 
