@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SandboxError, type ListedSandbox, type SandboxSpec } from './port.ts'
@@ -105,13 +106,17 @@ export async function removeSandboxFolder(options: {
   const { dir, name, release } = options
   const folder = sandboxFolder(dir, name)
   const [unfinished, aside] = [join(dir, `${NEW}${name}`), join(dir, `${REMOVED}${name}`)]
+  // Processes are ended before their folder goes, so where there is none nothing runs; looking for them is slow.
+  if (![folder, unfinished, aside].some((place) => existsSync(place))) return
   const removeAt = async (place: string) => {
     await release(place, await readSandboxRecord(place))
     await removeFolder(place)
   }
   await removeAt(unfinished)
-  await killProcessesOf(aside)
-  await removeAt(aside)
+  if (existsSync(aside)) {
+    await killProcessesOf(aside)
+    await removeAt(aside)
+  }
   // First out of sight, so that nothing is started below its name while it goes.
   await rename(folder, aside).catch(ignoreAbsence)
   await killProcessesOf(folder)

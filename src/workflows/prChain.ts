@@ -171,7 +171,7 @@ export async function prChain(
       if (!verdict.isAccepted && round < refinements) continue
 
       own.status = verdict.isAccepted ? 'accepted' : 'rejected'
-      await step(`${title}: ${own.status} after ${round + 1} round(s)`, HEARTBEATING, (acts, at) =>
+      await stepAtPlace(`${title}: ${own.status} after ${round + 1} round(s)`, (acts, at) =>
         acts.endStage({ ...at, stage, rounds: round + 1 }),
       )
       await tell({

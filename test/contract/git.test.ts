@@ -242,7 +242,7 @@ describe('trees and patches', () => {
       ours: await capture('ours\n'),
       theirs: await capture('theirs\n'),
     })
-    expect(merged).toMatchObject({ kind: 'conflict', paths: ['a.txt'] })
+    expect(merged).toMatchObject({ kind: 'conflict', conflicts: [{ path: 'a.txt' }] })
   })
 
   it('finds whole words in text files, also one that stands only within another', async () => {

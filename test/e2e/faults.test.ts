@@ -88,12 +88,17 @@ describe.skipIf(server === null)('a model endpoint that fails', () => {
     await lab.script({ faults: [{ kind: 'status', status: 500, role: 'writer', count: 'forever' }] })
     await lab.start('crowd', [chain], { rollouts: many, concurrency: many })
     const campaign = lab.client.workflow.getHandle(workflowId.campaign('crowd'))
-    const query = 'Campaign="crowd" AND NeedsAttention=true AND ExecutionStatus="Running"'
-    const isParked = async () => (await lab.client.workflow.count(query)).count === many
-    await until('all to be parked', isParked)
+    const waits = () =>
+      Promise.all(
+        Array.from({ length: many }, async (_, n) => {
+          const handle = lab.client.workflow.getHandle(workflowId.chain(`crowd/${chain}/${n + 1}`))
+          return (await handle.query(stateQuery).catch(() => null))?.attention?.since ?? ''
+        }),
+      )
+    await until('all to be parked', async () => (await waits()).every((since) => since !== ''))
     // The second wait is a minute: none goes on by itself while this looks.
-    await until('the first waits to be over', async () => (await lab.client.workflow.count(query)).count < many)
-    await until('all to be parked again', isParked)
+    const firstAt = new Date().toISOString()
+    await until('all to be parked again', async () => (await waits()).every((since) => since > firstAt), 120)
     expect(await campaign.query(campaignQuery)).toMatchObject({ chains: { parked: many }, parked: { length: 20 } })
 
     await lab.script({ latencyMs: 500 })

@@ -68,7 +68,7 @@ describe.skipIf(server === null)('prchain up', () => {
       expect.arrayContaining([up.pid, ready.processes.temporal, ready.processes.worker]),
     )
     up.kill('SIGKILL')
-    await until('worker and server to be gone', () => prchainProcesses(dir).length === 0, 40)
+    await until('worker and server to be gone', () => prchainProcesses(dir).length === 0, 60)
 
     await startUp()
     const ran = await prchain([...run, '--json'], { dir, env, timeoutMs: 250_000 })
