@@ -56,10 +56,11 @@ export function composeStore(config: Config): Store {
 
 /** Git repositories: mirrors where given, else clones in the store's cache. */
 export function composeGit(config: Config): GitHost {
+  const { path, network } = readHost()
   return createGitHost({
     cacheDir: join(storeDir(config), 'cache'),
     cloneUrl: (repository) => `${config.githubServerUrl.replace(/\/$/, '')}/${repository}.git`,
-    environment: { PATH: readHost().path, ...readHost().network },
+    environment: { ...(path === '' ? {} : { PATH: path }), ...network },
   })
 }
 

@@ -161,12 +161,12 @@ async function takeContent(
   }
   const hash = createHash('sha1').update(`blob ${entry.sizeBytes}\0`)
   const content = entry.content[Symbol.asyncIterator]()
-  const { value: head = Buffer.alloc(0) } = await content.next()
-  const isLeft = isUnwanted(head)
+  const first = await content.next()
+  const isLeft = !first.done && isUnwanted(first.value)
   const rest = async function* (): AsyncGenerator<Buffer> {
-    for (let chunk: Buffer | undefined = head; chunk !== undefined; chunk = (await content.next()).value) {
-      hash.update(chunk)
-      yield chunk
+    for (let next = first; !next.done; next = await content.next()) {
+      hash.update(next.value)
+      yield next.value
     }
   }
   if (isLeft) for await (const _ of rest());

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Ports } from '../../src/activities/ports.ts'
@@ -14,10 +14,14 @@ import { createDockerProvider } from '../../src/sandbox/docker.ts'
 import type { SandboxProvider } from '../../src/sandbox/port.ts'
 import { createFileStore } from '../../src/store/files.ts'
 
-/** How this host's builds reach registries: its network, and its certificates where the environment names some. */
+/** What Debian's own programs trust. */
+const DEBIAN_CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
+
+/** How this host's builds reach registries: its network, and the certificates that it trusts. */
 export function testBuild(baseImage: string): { build: EnvironmentBuild; certificates: Buffer | null } {
-  const path = process.env['PRCHAIN_ENVIRONMENT_CERTIFICATES'] ?? process.env['SSL_CERT_FILE']
-  const certificates = path ? readFileSync(path) : null
+  const named = process.env['PRCHAIN_ENVIRONMENT_CERTIFICATES'] ?? process.env['SSL_CERT_FILE']
+  const path = named ?? DEBIAN_CERTIFICATES
+  const certificates = existsSync(path) ? readFileSync(path) : null
   return {
     build: { baseImage, network: 'host', argumentNames: [], hasCertificates: certificates !== null },
     certificates,
