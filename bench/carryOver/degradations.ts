@@ -142,4 +142,3 @@ function commented(path: string, line: string, remark: string): string {
   const mark = COMMENTS.find(([ending]) => ending.test(path))?.[1]
   return mark === undefined ? '' : `${line}${mark}${Buffer.from(remark).toString('latin1')}`
 }
-

@@ -62,7 +62,14 @@ export function describeFile(
 ): HumanFile {
   const { before, after, hunks } = given
   const isWhole = hunks.length > 0 && applyHunks(before ?? '', hunks) === (after ?? '')
-  return { path, oldPath, isTest: isTestPath(path), isSource: isSourcePath(path), ...given, hunks: isWhole ? hunks : [] }
+  return {
+    path,
+    oldPath,
+    isTest: isTestPath(path),
+    isSource: isSourcePath(path),
+    ...given,
+    hunks: isWhole ? hunks : [],
+  }
 }
 
 function toHunk({ oldStart, oldLines, lines }: { oldStart: number; oldLines: number; lines: string[] }): Hunk {
