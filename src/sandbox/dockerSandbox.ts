@@ -164,7 +164,9 @@ export function openDockerSandbox(
           const exec = await startAsRoot(handle, argv, { hasInput: true, beforeStart: requireLife })
           exec.stdout.on('error', () => {}).resume()
           let sourceFailure: unknown
-          tar.once('error', (error) => (sourceFailure = error))
+          // tar stops reading at the archive's end, which may be before all of it was sent.
+          const isEarlyEnd = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE'
+          tar.once('error', (error) => (sourceFailure = isEarlyEnd(error) ? undefined : error))
           const failure = await pipeline(tar, exec.socket).catch((error: unknown) => error)
           if (sourceFailure) throw sourceFailure
           await requireSuccess(exec, `tar into ${REPOSITORY}`, [0]).catch((error: unknown) => {
@@ -174,8 +176,7 @@ export function openDockerSandbox(
               cause: error,
             })
           })
-          // tar stops reading at the archive's end, which may be before all of it was sent.
-          if (failure && (failure as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw failure
+          if (failure && !isEarlyEnd(failure)) throw failure
         }),
       ),
     readRepository: () =>
