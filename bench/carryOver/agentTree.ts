@@ -13,13 +13,13 @@ export async function readHumanFiles(
     const { path, oldPath, oldMode, newMode } = change
     const before = oldMode.startsWith('100') ? await repository.readFile(base, oldPath ?? path) : null
     const after = newMode.startsWith('100') ? await repository.readFile(result, path) : null
-    const isText = change.additions !== null
+    const isText = change.additions !== null && (before ?? after) !== null
     files.push(
       describeFile(change, {
         before: isText ? (before?.toString('latin1') ?? null) : null,
         after: isText ? (after?.toString('latin1') ?? null) : null,
-        // A file that became a link, or the other way round, is two files to a patch.
-        hunks: change.kind === 'type-changed' ? [] : (hunks.get(path) ?? []),
+        // What is or was a link or a submodule is no text, and one that became a file is two files to a patch.
+        hunks: isText && change.kind !== 'type-changed' ? (hunks.get(path) ?? []) : [],
       }),
     )
   }

@@ -26,7 +26,7 @@ let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prchain-dev-server-'))
 })
-afterEach(() => rm(folder, { recursive: true, force: true }))
+afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
 
 async function start(options: Partial<DevServerOptions> = {}): Promise<DevServer> {
   const server = await startDevServer({
