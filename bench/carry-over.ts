@@ -17,7 +17,7 @@ import { percent, renderTable } from './carryOver/table.ts'
  * humans' patch as it is does not give B(t), byte for byte, on every pair.
  *
  *     node bench/carry-over.ts --mirrors DIR [--data DIR] [--repository owner/name]… [--pairs 120] [--seed 1]
- *                              [--depth 4000] [--json FILE]
+ *                              [--depth 12000] [--json FILE]
  *
  * `--mirrors` has git directories named `owner__name.git`. `--data` has a `chains.json`: the pairs of its chains.
  * `--repository` is a large history: `--pairs` of its last `--depth` merges are drawn. The same for one seed, but times.
@@ -29,7 +29,7 @@ const { values } = parseArgs({
     repository: { type: 'string', multiple: true, default: [] },
     pairs: { type: 'string', default: '120' },
     seed: { type: 'string', default: '1' },
-    depth: { type: 'string', default: '4000' },
+    depth: { type: 'string', default: '12000' },
     json: { type: 'string' },
   },
 })

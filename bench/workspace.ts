@@ -18,7 +18,7 @@ import type { GitRepository } from '../src/git/port.ts'
  *
  * `--mirror` is a git directory, which is only read. Without `--commit` it is the newest one on the main line, in steps
  * of 50, that the mirror has whole. A clone and a worktree show the agent the whole history; they are no way to make
- * S_init, but what people do.
+ * S_init, but what people do. Most of each way's time goes into making files: TMPDIR says where.
  */
 const { values } = parseArgs({
   options: { mirror: { type: 'string' }, commit: { type: 'string' }, times: { type: 'string', default: '3' } },

@@ -9,6 +9,7 @@ import { createChance } from './chance.ts'
 import { DEGRADATIONS, newNames } from './degradations.ts'
 import { nameOf, type Pair } from './pairs.ts'
 import { parsePython } from './pythonSyntax.ts'
+import { rememberAnswers } from './rememberingRepository.ts'
 
 /** What carry-over made of one degraded patch under one policy. */
 export interface Row {
@@ -64,11 +65,13 @@ export async function measurePair(
 }
 
 async function measureStages(
-  repository: GitRepository,
+  asked: GitRepository,
   stages: StagePair,
   { pair, seed }: { pair: Pair; seed: number },
 ): Promise<Row[]> {
   const name = nameOf(pair)
+  const merged: number[] = []
+  const repository = rememberAnswers(asked, (ms) => merged.push(ms))
   const { firstBase, firstResult, testFiles } = stages
   const files = await readHumanFiles(repository, { base: firstBase, result: firstResult })
   const known = await repository.findWords(firstBase, newNames(files))
@@ -84,7 +87,7 @@ async function measureStages(
     const agent = { tree, patch: await repository.patch(firstBase, untested) }
     const carried = { ...stages, testFiles: takesUpstreamTests ? testFiles : [] }
     for (const policy of ['substitute', 'overlay'] as const) {
-      const row = await carryOne(repository, { stages: carried, agent, policy, baseTree })
+      const row = await carryOne(repository, { stages: carried, agent, policy, baseTree, merged })
       rows.push({ pair: name, rule: pair.rule, degradation, policy, ...row })
     }
   }
@@ -122,25 +125,19 @@ async function carryOne(
     agent: { tree: string; patch: Buffer }
     policy: Row['policy']
     baseTree: string
+    /** Gets the time of each merge that is asked for. */
+    merged: readonly number[]
   },
 ): Promise<Outcome> {
-  const { stages, agent, policy, baseTree } = given
-  let mergeMs: number | null = null
-  const timed: GitRepository = {
-    ...repository,
-    async mergeTrees(trees) {
-      const startedMs = performance.now()
-      const merged = await repository.mergeTrees(trees)
-      mergeMs ??= performance.now() - startedMs
-      return merged
-    },
-  }
+  const { stages, agent, policy, baseTree, merged } = given
   const carry = async (onConflict: 'agent' | 'upstream') => {
-    const { status, tree, carryOver } = await carryAgent(timed, stages, agent, { carry: policy, onConflict })
+    const { status, tree, carryOver } = await carryAgent(repository, stages, agent, { carry: policy, onConflict })
     if (status !== 'carried') throw new Error(`a conflict decided for ${onConflict} is still one`)
     return { tree, ...carryOver }
   }
+  const merges = merged.length
   const forAgent = await carry('agent')
+  const mergeMs = merged[merges] ?? null
   const isLiteral = policy === 'overlay' && mergeMs === null
   if (forAgent.decidedBy === null) {
     const share = { agent: forAgent.survivingShare, upstream: forAgent.survivingShare }

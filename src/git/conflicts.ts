@@ -49,8 +49,8 @@ export async function readConflicts(
 }
 
 /**
- * The path that a conflict is about: where something was laid aside, the name that it could not have. `paths` are those
- * of the merged tree.
+ * The path that a conflict is about: where something was laid aside, the name that it could not have. `isTaken` says
+ * whether the merged tree has anything of a name.
  */
 export function contestedPath(conflict: Conflict, isTaken: (path: string) => boolean): string {
   const [, path, label] = LAID_ASIDE.exec(conflict.path) ?? []
