@@ -5,8 +5,8 @@ import { claimFence } from '../record/fence.ts'
 import type { Ports } from './ports.ts'
 
 const HEARTBEAT_MS = 1_000
-const INFRASTRUCTURE_ATTEMPTS = 4
-const UNEXPECTED_ATTEMPTS = 5
+const MOST_INFRASTRUCTURE_FAILURES = 4
+const MOST_UNEXPECTED_FAILURES = 5
 
 /** What every activity of a rollout is told: the rollout, and its place in the workflow for the fence. */
 export interface RolloutInput {
@@ -24,19 +24,21 @@ export interface Scope {
 
 /**
  * Wraps an activity: heartbeats on a timer of its own, and translates errors once. Failures that no retry can help are
- * non-retryable; infrastructure that stays away becomes one that parks the chain.
+ * non-retryable; infrastructure that stays away becomes one that parks the chain. Failures are counted in the heartbeat's
+ * details, which the next attempt gets: attempts that a killed or frozen worker lost are none.
  */
 export function atEdge<I, O>(ports: Ports, work: (input: I, scope: Scope) => Promise<O>): (input: I) => Promise<O> {
   return async (input) => {
     const context = Context.current()
-    let details: Record<string, string | number> = {}
+    const before = failuresBefore(context.info.heartbeatDetails)
+    let details: Record<string, string | number> = before
     const timer = setInterval(() => context.heartbeat(details), HEARTBEAT_MS)
     try {
       context.heartbeat(details)
       return await work(input, {
         signal: context.cancellationSignal,
         report: (next) => {
-          details = next
+          details = { ...next, ...before }
         },
       })
     } catch (error) {
@@ -45,11 +47,18 @@ export function atEdge<I, O>(ports: Ports, work: (input: I, scope: Scope) => Pro
         throw ApplicationFailure.create({ type: 'Drained', message: 'the worker was stopped', nextRetryDelay: '100ms' })
       }
       if (context.cancellationSignal.aborted) throw new CancelledFailure('the activity was cancelled')
-      throw translate(error, { attempt: context.info.attempt, redact: ports.redact })
+      const failures = (before.failures ?? 0) + 1
+      context.heartbeat({ ...details, failures })
+      throw translate(error, { failures, redact: ports.redact })
     } finally {
       clearInterval(timer)
     }
   }
+}
+
+function failuresBefore(details: unknown): { failures?: number } {
+  const failures = (details as { failures?: unknown } | undefined)?.failures
+  return typeof failures === 'number' ? { failures } : {}
 }
 
 /** Wraps an activity of a rollout: {@link atEdge}, with the rollout's fence claimed for this Temporal attempt. */
@@ -81,16 +90,16 @@ interface Named extends Error {
 }
 
 /** The one place where errors become Temporal failures. Messages are redacted; stacks stay in the worker's log. */
-export function translate(error: unknown, options: { attempt: number; redact: Redact }): ApplicationFailure {
+function translate(error: unknown, options: { failures: number; redact: Redact }): ApplicationFailure {
   if (error instanceof ApplicationFailure) return error
-  const { attempt, redact } = options
+  const { failures, redact } = options
   const named = error as Named
   const message = redact(describe(named))
   const fail = (type: string) => ApplicationFailure.create({ type, message, nonRetryable: true })
   const retry = (type: string, nextRetryDelay?: number) =>
     ApplicationFailure.create({ type, message, nonRetryable: false, nextRetryDelay })
   const infrastructure = () =>
-    attempt >= INFRASTRUCTURE_ATTEMPTS ? fail('InfrastructureUnavailable') : retry('Infrastructure')
+    failures >= MOST_INFRASTRUCTURE_FAILURES ? fail('InfrastructureUnavailable') : retry('Infrastructure')
 
   switch (named.name) {
     case 'FencedError':
@@ -120,7 +129,7 @@ export function translate(error: unknown, options: { attempt: number; redact: Re
       return named.kind === 'unreachable' ? infrastructure() : fail('GitHubFailed')
     default:
       if (named.code && ['ENOSPC', 'EMFILE', 'ENFILE', 'ENOMEM', 'EDQUOT'].includes(named.code)) return infrastructure()
-      return attempt >= UNEXPECTED_ATTEMPTS ? fail('Unexpected') : retry('Unexpected')
+      return failures >= MOST_UNEXPECTED_FAILURES ? fail('Unexpected') : retry('Unexpected')
   }
 }
 

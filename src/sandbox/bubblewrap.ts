@@ -1,8 +1,18 @@
 import { execFile } from 'node:child_process'
-import { closeSync, existsSync, lstatSync, openSync, readFileSync, readlinkSync, readSync, realpathSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import {
+  HOME,
+  PARTS,
+  REPOSITORY,
+  SYSTEM_PATH,
+  bringPrograms,
+  bubblewrapArguments,
+  fillEtc,
+  findProgram,
+} from './bubblewrapInside.ts'
 import { cgroupFiles, makeCgroup, removeCgroup } from './cgroup.ts'
 import type { ChannelLine } from './channelLine.ts'
 import { FILE_LIMIT_BYTES, SandboxError, type SandboxProvider } from './port.ts'
@@ -17,23 +27,12 @@ import {
 } from './processFolder.ts'
 import { findMissingPrograms, hostId } from './processHost.ts'
 import { openProcessLine } from './processLine.ts'
+import { killProcessesSeeing } from './processScan.ts'
 import { openProcessSandbox } from './processSandbox.ts'
 
 const runFile = promisify(execFile)
 
-/** Where the repository and the home folder stand inside. */
-const REPOSITORY = '/repo'
-const HOME = '/home/agent'
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** What of the host is inside, read-only. Nothing of `/etc` but what programs are linked by. */
-const SYSTEM_FOLDERS = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/opt']
-const LINKER_FILES = ['/etc/ld.so.cache', '/etc/alternatives']
-/** Programs that are brought in from elsewhere on the configured PATH, with the folder that they are in. */
-const BROUGHT_PROGRAMS = ['node', 'python3', 'git']
-const BROUGHT_FOLDER = '/programs'
-const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
 const OPEN_FILES = 4096
-const PARTS = ['repo', 'home', 'tmp'] as const
 
 /** What a sandbox of bubblewrap's may use, and where it stands. */
 export interface BubblewrapOptions {
@@ -51,7 +50,7 @@ export interface BubblewrapOptions {
 /**
  * Makes sandboxes by bubblewrap, where no Docker engine answers: each command in namespaces of its own, without a
  * network, as user 1000 without capabilities, with the host's system folders read-only and nothing else of the host.
- * What a command leaves ends with its process namespace, unnamed. An environment's variables are set; its `image` and
+ * What a command leaves is named and ended by its process namespace. An environment's variables are set; its `image` and
  * `dockerfile` cannot be used: commands find the host's own programs. As root, disk is held by a tmpfs, memory and
  * processes by cgroups where there are some: `describe` says which.
  */
@@ -86,7 +85,8 @@ export function createBubblewrapProvider(options: BubblewrapOptions): SandboxPro
       ...['prlimit', `--nofile=${OPEN_FILES}`, '--core=0', '--'],
       ...bubblewrapArguments({ program, folder, brought }),
     ]
-    return openProcessLine({ folder, env: { PATH: searched, ...fixed, ...record.env }, path, userSwitch })
+    const env = { PATH: searched, ...fixed, ...record.env }
+    return openProcessLine({ folder, env, path, userSwitch, scope: { kind: 'mount', ...homeOf(folder) } })
   }
   const remove = async (name: string) => {
     const life = (await readSandboxRecord(folderOf(name)))?.life ?? ''
@@ -94,6 +94,8 @@ export function createBubblewrapProvider(options: BubblewrapOptions): SandboxPro
       dir,
       name,
       async release(folder, record) {
+        const home = homeOf(folder)
+        await killProcessesSeeing(home.folder, home.path)
         for (const group of record?.cgroups ?? []) await removeCgroup(group)
         if (isRoot) await unmount(join(folder, 'parts'))
       },
@@ -173,77 +175,13 @@ export function createBubblewrapProvider(options: BubblewrapOptions): SandboxPro
   }
 }
 
-/** A made-up `/etc`: the host's own has secrets, which a worker that is root could read even as another user inside. */
-async function fillEtc(folder: string): Promise<void> {
-  await mkdir(folder)
-  await writeFile(join(folder, 'passwd'), `agent:x:1000:1000::${HOME}:/bin/bash\n`)
-  await writeFile(join(folder, 'group'), 'agent:x:1000:\n')
-  await writeFile(join(folder, 'hosts'), '127.0.0.1 localhost sandbox\n')
-  for (const file of LINKER_FILES.filter((name) => existsSync(name))) {
-    const place = join(folder, basename(file))
-    if (lstatSync(file).isDirectory()) await mkdir(place)
-    else await writeFile(place, '')
-  }
+/** What tells the processes of one sandbox: where they see its home folder. */
+function homeOf(folder: string): { path: string; folder: string } {
+  return { path: HOME, folder: join(folder, 'parts/home') }
 }
 
 /** Joins so many groups, and goes on. */
 const JOINING = 'n=$1; shift; for ((; n > 0; n--)); do echo 0 > "$1" || exit 3; shift; done; exec "$@"'
-
-function bubblewrapArguments(options: { program: string; folder: string; brought: readonly Brought[] }): string[] {
-  const { program, folder, brought } = options
-  const parts = join(folder, 'parts')
-  const system = SYSTEM_FOLDERS.filter((name) => existsSync(name)).flatMap((name) =>
-    lstatSync(name).isSymbolicLink() ? ['--symlink', readlinkSync(name), name] : ['--ro-bind', name, name],
-  )
-  const linker = LINKER_FILES.filter((name) => existsSync(name)).flatMap((name) => ['--ro-bind', name, name])
-  return [
-    // Its first process is bubblewrap itself, whose variables the agent can read.
-    ...['env', '-i', program, '--unshare-all', '--unshare-user', '--die-with-parent', '--new-session'],
-    ...['--uid', '1000', '--gid', '1000', '--cap-drop', 'ALL', '--hostname', 'sandbox'],
-    ...system,
-    ...['--ro-bind', join(folder, 'etc'), '/etc', ...linker],
-    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/var'],
-    ...['--bind', join(parts, 'repo'), REPOSITORY, '--bind', join(parts, 'home'), HOME],
-    ...['--bind', join(parts, 'tmp'), '/tmp'],
-    ...brought.flatMap(({ from, to }) => ['--ro-bind', from, to]),
-    ...['--remount-ro', '/', '--'],
-  ]
-}
-
-/** A folder of the host that is inside under another name, so that no path of the host is told. */
-interface Brought {
-  from: string
-  to: string
-}
-
-/** The folders of programs that PATH has first outside the system's folders. Scripts are none: they need what we do not know. */
-function bringPrograms(path: string): Brought[] {
-  return BROUGHT_PROGRAMS.flatMap((program) => {
-    const found = findProgram(program, path)
-    if (!found) return []
-    const from = dirname(realpathSync(found))
-    const isSystem = SYSTEM_FOLDERS.some((folder) => from === folder || from.startsWith(`${folder}/`))
-    return isSystem ? [] : [{ from, to: `${BROUGHT_FOLDER}/${program}` }]
-  })
-}
-
-function findProgram(program: string, path: string): string | undefined {
-  return path
-    .split(':')
-    .map((folder) => join(folder, program))
-    .find((file) => existsSync(file) && isBinary(file))
-}
-
-function isBinary(file: string): boolean {
-  const opened = openSync(file, 'r')
-  try {
-    const head = Buffer.alloc(ELF.length)
-    readSync(opened, head, 0, head.length, 0)
-    return head.equals(ELF)
-  } finally {
-    closeSync(opened)
-  }
-}
 
 async function mountTmpfs(place: string, sizeBytes: number): Promise<void> {
   await runFile('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes},mode=755,nosuid,nodev`, 'prchain', place])

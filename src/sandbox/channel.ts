@@ -19,10 +19,14 @@ export interface DispatcherPlace {
   /** A program with arguments that runs the rest of its arguments as the agent; empty for none. */
   userSwitch: readonly string[]
   /**
-   * Which processes a command has left when it ends: all of a user, or those of its session and those whose `HOME`,
-   * `TMPDIR` or working folder is below a folder. For the latter, the dispatcher itself must have neither of them.
+   * Which processes a command has left when it ends: all of a user; or those of its session and those whose `HOME`,
+   * `TMPDIR` or working folder is below a folder, where the dispatcher itself must have neither of them; or those in
+   * whose file system a path is a certain folder, as inside a mount namespace.
    */
-  scope: { kind: 'user'; uid: number } | { kind: 'folder'; folder: string }
+  scope:
+    | { kind: 'user'; uid: number }
+    | { kind: 'folder'; folder: string }
+    | { kind: 'mount'; path: string; folder: string }
 }
 
 /** The arguments by which `bash` becomes a sandbox's dispatcher: see {@link Channel}. */
@@ -32,10 +36,15 @@ export function dispatcherArguments(place: DispatcherPlace): string[] {
   const prefix = [...userSwitch, 'env', '-i', '-C']
   return [
     ...['-c', DISPATCHER, 'prchain-dispatcher', jobs],
-    ...[scope.kind, scope.kind === 'user' ? String(scope.uid) : scope.folder],
+    ...[scope.kind, scopeArgument(scope)],
     ...[OUTPUT_LIMIT_BYTES, TEXT_LIMIT_BYTES, FILE_LIMIT_BYTES / BLOCK_BYTES, prefix.length].map(String),
     ...[...prefix, ...variables, 'bash', '-c', SCRIPT_READER],
   ]
+}
+
+function scopeArgument(scope: DispatcherPlace['scope']): string {
+  if (scope.kind === 'user') return String(scope.uid)
+  return scope.kind === 'folder' ? scope.folder : `${scope.path}:${scope.folder}`
 }
 
 /** The file of a finished command's whole output, in the folder of records. */

@@ -1,11 +1,12 @@
 /**
  * The dispatcher's functions that see and end processes, by builtins alone: no fork is to be had where an agent has used
  * up all processes. `isOurs` knows the dispatchers of these records and their forks by their owner and arguments.
- * `isLeft` is true for a living process of the command's scope: of a user, or of the command's session or with `HOME`,
- * `TMPDIR` or working folder below a folder; one whose first thread has ended counts while others live. `sweep` stops
+ * `isLeft` is true for a living process of the command's scope: of a user; of the command's session or with `HOME`,
+ * `TMPDIR` or working folder below a folder; or in whose file system a path is a certain folder. One whose first thread
+ * has ended counts while others live. `sweep` stops
  * all of them until no new one appears, so that none forks while the others are killed, and kills until none is left. For
  * a command that ended by itself it first waits up to 100 ms for those that are about to end, then notes the names of at
- * most 20.
+ * most 20; of a mount's not that of the first process, which is the sandbox's own.
  */
 export const PROCESSES = `
 look() {
@@ -45,6 +46,9 @@ isLeft() {
         [ "$start" -ge "$born" ] && [ "$1" != "$me" ] && [ "$1" != "$timer" ] && isBelow "$1" && ! isOurs "$1" || return 1
       fi
       ;;
+    mount)
+      [ "/proc/$1/root\${scopeArgument%%:*}" -ef "\${scopeArgument#*:}" ] && look "$1" || return 1
+      ;;
   esac
   [ "$state" = Z ] || return 0
   tasks=("/proc/$1/task/"[0-9]*)
@@ -82,6 +86,10 @@ signalLeft() {
   for pid in "\${left[@]}"; do kill "-$1" "$pid" 2>/dev/null; done
 }
 
+isChild() {
+  look "$1" && [[ " \${left[*]} " = *" $parent "* ]]
+}
+
 sweep() {
   local pid name tries isNew=1
   local -A stopped=()
@@ -94,6 +102,7 @@ sweep() {
     done
     for pid in "\${left[@]:0:20}"; do
       name=
+      [ "$scope" != mount ] || isChild "$pid" || continue
       { read -r name < "/proc/$pid/comm"; } 2>/dev/null || continue
       name=\${name//[^ -~]/?}
       name=\${name//,/?}

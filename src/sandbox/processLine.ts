@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { dispatcherArguments } from './channel.ts'
+import { dispatcherArguments, type DispatcherPlace } from './channel.ts'
 import { ChannelLine } from './channelLine.ts'
 
 const COMPLAINT_LIMIT = 4_000
@@ -16,13 +16,14 @@ export function openProcessLine(options: {
   env: Record<string, string>
   /** The `PATH` by which the dispatcher finds what it needs. */
   path: string
+  /** Which processes are a command's; without it, by the folder. */
+  scope?: DispatcherPlace['scope']
   /** A program with arguments that runs the rest of its arguments as the agent. */
   userSwitch?: readonly string[]
   /** A program with arguments that runs the rest of its arguments, the dispatcher, by `exec` and nothing else. */
   prepare?: readonly string[]
 }): ChannelLine {
-  const { folder, env, path, userSwitch = [], prepare = [] } = options
-  const scope = { kind: 'folder', folder } as const
+  const { folder, env, path, userSwitch = [], prepare = [], scope = { kind: 'folder', folder } } = options
   const jobs = join(folder, 'jobs')
   return new ChannelLine({
     async open() {

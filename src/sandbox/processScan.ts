@@ -1,4 +1,4 @@
-import { readFile, readdir, readlink } from 'node:fs/promises'
+import { readFile, readdir, readlink, stat } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 
 /** How many times what is left is looked for and killed before that is given up. */
@@ -9,24 +9,43 @@ const PASSES = 200
  * folder or standard streams name something below it, and all of a session led by one of those. Reads Linux's /proc.
  * Throws when some cannot be killed.
  */
-export async function killProcessesOf(folder: string): Promise<void> {
+export function killProcessesOf(folder: string): Promise<void> {
+  return killAll(folder, () => findProcessesOf(folder))
+}
+
+/** Kills all processes in whose file system a path is this folder, until none is left. Throws when some cannot be killed. */
+export async function killProcessesSeeing(folder: string, path: string): Promise<void> {
+  const own = await stat(folder).catch(() => null)
+  if (own === null) return
+  await killAll(folder, async () => {
+    const found: number[] = []
+    for (const pid of await listPids()) {
+      const seen = await stat(`/proc/${pid}/root${path}`).catch(() => null)
+      if (seen?.ino === own.ino && seen.dev === own.dev && (await readSession(pid)) !== null) found.push(Number(pid))
+    }
+    return found
+  })
+}
+
+async function killAll(folder: string, find: () => Promise<number[]>): Promise<void> {
   for (let pass = 0; pass < PASSES; pass++) {
-    const found = await findProcessesOf(folder)
+    const found = await find()
     if (found.length === 0) return
     for (const pid of found) kill(pid)
     await setTimeout(Math.min(pass * 2, 50))
   }
-  throw new Error(
-    `processes ${(await findProcessesOf(folder)).join(', ')} of ${folder} cannot be killed; end them by hand`,
-  )
+  throw new Error(`processes ${(await find()).join(', ')} of ${folder} cannot be killed; end them by hand`)
+}
+
+async function listPids(): Promise<string[]> {
+  return (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
 }
 
 /** The ids of the living processes of a folder, as {@link killProcessesOf} finds them. */
 export async function findProcessesOf(folder: string): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
   const sessions = new Map<number, number>()
   const owned = new Set<number>()
-  for (const name of pids) {
+  for (const name of await listPids()) {
     const session = await readSession(name)
     if (session === null) continue
     sessions.set(Number(name), session)

@@ -55,7 +55,6 @@ describe.skipIf(!bubblewrap)('sandbox of bubblewrap', { timeout: 60_000 }, () =>
     leftovers: async (name) => [...(await findProcessesOf(join(dir, name))), ...(await readdir(dir))],
     peek: (name, file) => readFile(inside(name, file), 'utf8').catch(() => null),
     touch: (name, file) => writeFile(inside(name, file), ''),
-    isUnnamed: true,
   })
 
   it('isolates, and says what agents are held to', async () => {

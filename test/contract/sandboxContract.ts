@@ -33,8 +33,6 @@ export interface SandboxBench {
   peek: (name: string, file: string) => Promise<string | null>
   /** Makes an empty file in a sandbox's repository. */
   touch: (name: string, file: string) => Promise<void>
-  /** Whether what a command leaves ends with its process namespace, before anybody could ask its name. */
-  isUnnamed?: boolean
 }
 
 /** What every sandbox promises, held against one provider. Called within `describe`. */
@@ -274,7 +272,7 @@ export function keepsTheContract(bench: SandboxBench): void {
     const script = `${noise} setsid sleep 1001 & (trap "" TERM HUP INT; exec sleep 1002) & echo said`
     const first = await run('noise', script)
     expect(first).toMatchObject({ exitCode: 0, isTimedOut: false })
-    expect([...new Set(first.leftRunning)].sort()).toEqual(bench.isUnnamed ? [] : ['bash', 'sleep'])
+    expect([...new Set(first.leftRunning)].sort()).toEqual(['bash', 'sleep'])
     expect(first.output.toString()).toContain('said\n')
     const size = await say('noise/size', 'wc -c < noise')
     await say('noise/again', 'sleep 0.1')
@@ -282,14 +280,11 @@ export function keepsTheContract(bench: SandboxBench): void {
     expect(await run('noise', script)).toEqual(first)
   })
 
-  it.skipIf(bench.isUnnamed)(
-    'names nothing when nothing is left, and waits a little for what is about to end',
-    async () => {
-      expect(await run('left/none', 'true & wait; echo x | cat')).toMatchObject({ leftRunning: [] })
-      const tee = await run('left/tee', 'echo late > >(sleep 0.03; cat)')
-      expect(tee).toMatchObject({ leftRunning: [], output: Buffer.from('late\n') })
-    },
-  )
+  it('names nothing when nothing is left, and waits a little for what is about to end', async () => {
+    expect(await run('left/none', 'true & wait; echo x | cat')).toMatchObject({ leftRunning: [] })
+    const tee = await run('left/tee', 'echo late > >(sleep 0.03; cat)')
+    expect(tee).toMatchObject({ leftRunning: [], output: Buffer.from('late\n') })
+  })
 
   it('ends a command at its timeout that ignores signals in a session of its own', async () => {
     const script = 'setsid bash -c \'trap "" TERM HUP INT; while :; do echo tick >> ticks; sleep 0.01; done\' & wait'

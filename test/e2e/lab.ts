@@ -32,7 +32,9 @@ export interface Lab {
   start(name: string, targets: string[], settings?: Partial<Config>): Promise<void>
   /** Follows a campaign to where following ends. */
   follow(name: string): Promise<Followed>
-  /** {@link start} and {@link follow}; throws unless the campaign completed. */
+  /** {@link follow}; throws with all that was said unless the campaign completed. */
+  complete(name: string): Promise<CampaignState>
+  /** {@link start} and {@link complete}. */
   run(name: string, targets: string[], settings?: Partial<Config>): Promise<CampaignState>
   rollout(id: string): Promise<Rollout>
   /** The verdicts of a rollout's stage, by round. */
@@ -132,6 +134,9 @@ export async function openLab(options: {
       }),
     async run(name, targets, settings) {
       await lab.start(name, targets, settings)
+      return lab.complete(name)
+    },
+    async complete(name) {
       const followed = await lab.follow(name)
       if (followed.status !== 'completed')
         throw new Error(`campaign ${name}: ${JSON.stringify(followed)}\n${said.join('\n')}`)

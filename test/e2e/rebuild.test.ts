@@ -52,7 +52,7 @@ describe.skipIf(server === null)('a sandbox that is lost in the middle of a stag
         return count >= 8 && count
       })
       await lose(lab, id)
-      expect(await lab.follow('restored')).toMatchObject({ status: 'completed' })
+      await lab.complete('restored')
       const life = await secondLife(lab, id)
       expect(life.restored).not.toBeNull()
       expect(life.rerun.length).toBeLessThan(before)
@@ -81,7 +81,7 @@ describe.skipIf(server === null)('a sandbox that is lost in the middle of a stag
       const id = `stamped/${chain}/1`
       await until('the second round', async () => (await commands(lab, id, 1)) >= 5)
       await lose(lab, id)
-      expect(await lab.follow('stamped')).toMatchObject({ status: 'completed' })
+      await lab.complete('stamped')
       const life = await secondLife(lab, id)
       expect(life.restored).toBeNull()
       expect(life.differing).toHaveLength(1)

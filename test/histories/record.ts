@@ -31,7 +31,7 @@ try {
     async () => (await lab.store.listRecords(`rollouts/killed/${chain}/1/stages/0/0/calls`)).length >= 8,
   )
   process.kill(lab.embedded.processes().worker!, 'SIGKILL')
-  await lab.follow('killed')
+  await lab.complete('killed')
   await save('killed')
 
   async function save(name: string): Promise<void> {
