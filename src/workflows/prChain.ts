@@ -9,15 +9,14 @@ import {
   setHandler,
   upsertSearchAttributes,
   workflowInfo,
-  type ActivityOptions,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/activities.ts'
 import type { Prepared } from '../activities/prepareStage.ts'
-import { PARKING_TYPES } from '../domain/failure.ts'
-import { hostTaskQueue, rebaseRound, splitRollout, workflowId, type RoundId } from '../domain/identifiers.ts'
+import { rebaseRound, splitRollout, workflowId, type RoundId } from '../domain/identifiers.ts'
 import type { Ending } from '../formats/rollout.ts'
+import { ChainSteps } from './chainSteps.ts'
 import { firstState, renderChain } from './chainView.ts'
-import { isUntaken, reasonOf, typeOf } from './failures.ts'
+import { reasonOf, typeOf } from './failures.ts'
 import {
   MOST_RESTARTS,
   newsSignal,
@@ -30,7 +29,7 @@ import {
   type ResumeRequest,
 } from './messages.ts'
 import type { ChainState } from '../formats/state.ts'
-import { AT_HOST, HEARTBEATING, PARK_LADDER } from './retry.ts'
+import { HEARTBEATING, PARK_LADDER } from './retry.ts'
 
 /**
  * One rollout of one chain: plan, then for each stage prepare, rounds of slices with capture, tests and verdict, and
@@ -43,11 +42,8 @@ export async function prChain(
   const { rollout, restarts, epoch } = input
   const { campaign } = splitRollout(rollout)
   const state = firstState(input)
-  let placeInWorkflow = 0
-  /** Where the stage's sandbox is; null when any worker will do. */
-  let place: string | null = null
+  const steps = new ChainSteps({ rollout, epoch, park })
   let isResumed = false
-  let parkings = 0
 
   setHandler(stateQuery, () => state)
   setHandler(
@@ -86,8 +82,7 @@ export async function prChain(
     const acts = proxyActivities<Activities>({ ...HEARTBEATING, scheduleToCloseTimeout: '10m', summary: 'end: failed' })
     try {
       const { stagesAccepted, rounds, hasSample } = await acts.endRollout({
-        rollout,
-        order: [epoch, placeInWorkflow++],
+        ...steps.next(),
         ending: 'failed',
         reason,
       })
@@ -99,7 +94,7 @@ export async function prChain(
 
   async function play() {
     if (restarts > 0) upsertSearchAttributes([{ key: searchAttribute.chainStatus, value: 'planning' }])
-    const plan = await step('plan: overview and queries', HEARTBEATING, (acts, at) => acts.planRollout({ ...at }))
+    const plan = await steps.run('plan: overview and queries', (acts, at) => acts.planRollout({ ...at }))
     state.stages = plan.stages.map(({ number, title }, index) => {
       const done = plan.accepted[index]
       return {
@@ -140,7 +135,7 @@ export async function prChain(
     let prepared = await prepare(stage, title)
     if (prepared.status === 'rebase') {
       const { tries, reason } = prepared
-      place = prepared.place
+      steps.place = prepared.place
       if (!(await playRebase(stage, title, tries)))
         return { status: 'carry-over-lost' as const, reason: `${reason}; not reconciled in ${tries} round(s)` }
       prepared = await prepare(stage, title)
@@ -148,30 +143,28 @@ export async function prChain(
     if (prepared.status === 'rebase')
       throw ApplicationFailure.nonRetryable(`${title} conflicts again after its rebase round`)
     if (prepared.status !== 'ready') return { status: prepared.status, reason: prepared.reason }
-    place = prepared.place
+    steps.place = prepared.place
 
     for (let round = 0; ; round++) {
       const name = `${title}, round ${round}`
       show({ stage, round, doing: `${name}: the agent works` })
       if (round > 0) upsertSearchAttributes([{ key: searchAttribute.round, value: round }])
       const ending = await playRound(stage, round, name)
-      const captured = await stepAtPlace(`${name}: capture`, (acts, at) =>
+      const captured = await steps.runAtPlace(`${name}: capture`, (acts, at) =>
         acts.captureRound({ ...at, stage, round, ending }),
       )
       show({ doing: `${name}: tests and verdict on ${captured.files} file(s)` })
       const tests = prepared.hasEnvironment
-        ? await step(`${name}: tests`, HEARTBEATING, (acts, at) => acts.testRound({ ...at, stage, round }))
+        ? await steps.run(`${name}: tests`, (acts, at) => acts.testRound({ ...at, stage, round }))
         : null
-      const verdict = await step(`${name}: verdict`, HEARTBEATING, (acts, at) =>
-        acts.judgeRound({ ...at, stage, round }),
-      )
+      const verdict = await steps.run(`${name}: verdict`, (acts, at) => acts.judgeRound({ ...at, stage, round }))
       own.rounds = round + 1
       own.score = verdict.score
       if (verdict.score !== null) upsertSearchAttributes([{ key: searchAttribute.score, value: verdict.score }])
       if (!verdict.isAccepted && round < refinements) continue
 
       own.status = verdict.isAccepted ? 'accepted' : 'rejected'
-      await stepAtPlace(`${title}: ${own.status} after ${round + 1} round(s)`, (acts, at) =>
+      await steps.runAtPlace(`${title}: ${own.status} after ${round + 1} round(s)`, (acts, at) =>
         acts.endStage({ ...at, stage, rounds: round + 1 }),
       )
       await tell({
@@ -193,12 +186,12 @@ export async function prChain(
   }
 
   function prepare(stage: number, title: string): Promise<Prepared> {
-    return step(`${title}: prepare`, HEARTBEATING, (acts, at) => acts.prepareStage({ ...at, stage })).catch(
-      (error: unknown) => {
+    return steps
+      .run(`${title}: prepare`, (acts, at) => acts.prepareStage({ ...at, stage }))
+      .catch((error: unknown) => {
         if (typeOf(error) !== 'EnvironmentInvalid') throw error
         return { status: 'environment-invalid' as const, reason: reasonOf(error) }
-      },
-    )
+      })
   }
 
   /** The agent reconciles its work with what moved upstream. False when it cannot in so many tries. */
@@ -208,8 +201,8 @@ export async function prChain(
       show({ stage, round: 0, doing: `${name}: the agent reconciles its work with upstream` })
       const round = rebaseRound(n)
       const ending = await playRound(stage, round, name)
-      await stepAtPlace(`${name}: capture`, (acts, at) => acts.captureRound({ ...at, stage, round, ending }))
-      const check = await step(`${name}: check`, HEARTBEATING, (acts, at) => acts.checkRebase({ ...at, stage, n }))
+      await steps.runAtPlace(`${name}: capture`, (acts, at) => acts.captureRound({ ...at, stage, round, ending }))
+      const check = await steps.run(`${name}: check`, (acts, at) => acts.checkRebase({ ...at, stage, n }))
       if (check.isDone) return true
       show({ doing: `${name}: ${check.markers} file(s) with markers, ${check.broken} test(s) broken` })
     }
@@ -219,11 +212,10 @@ export async function prChain(
   /** Runs slices until the round is over. */
   async function playRound(stage: number, round: RoundId, name: string) {
     for (;;) {
-      const steps = state.steps
-      const slice = await stepAtPlace(`${name}: agent, from step ${steps + 1}`, (acts, at) =>
+      const slice = await steps.runAtPlace(`${name}: agent, from step ${state.steps + 1}`, (acts, at) =>
         acts.runSlice({ ...at, stage, round }),
       )
-      place = slice.place ?? place
+      steps.place = slice.place ?? steps.place
       state.steps = slice.status === 'paused' ? slice.steps : 0
       if (slice.status === 'ended') return slice.ending
       show({ doing: `${name}: the agent works, ${slice.steps} steps done` })
@@ -231,7 +223,7 @@ export async function prChain(
   }
 
   async function end(ending: Ending, reason: string) {
-    const ended = await step(`end: ${ending}`, HEARTBEATING, (acts, at) => acts.endRollout({ ...at, ending, reason }))
+    const ended = await steps.run(`end: ${ending}`, (acts, at) => acts.endRollout({ ...at, ending, reason }))
     show({ status: ending, doing: reason || 'every stage accepted', attention: null })
     upsertSearchAttributes([
       { key: searchAttribute.chainStatus, value: ending },
@@ -242,44 +234,8 @@ export async function prChain(
     return { ending, stagesAccepted, rounds, hasSample }
   }
 
-  /**
-   * Runs an activity where the stage's sandbox is. When no worker of that host takes it, any worker may: it rebuilds
-   * the sandbox on its own host.
-   */
-  async function stepAtPlace<T>(
-    summary: string,
-    call: (acts: Activities, at: { rollout: string; order: [number, number] }) => Promise<T>,
-  ): Promise<T> {
-    if (!place) return step(summary, HEARTBEATING, call)
-    try {
-      return await step(summary, { ...AT_HOST, taskQueue: hostTaskQueue(place) }, call)
-    } catch (error) {
-      if (!isUntaken(error)) throw error
-      place = null
-      return step(summary, HEARTBEATING, call)
-    }
-  }
-
-  /** Runs one activity, named for people, and parks the chain for as long as what it needs stays away. */
-  async function step<T>(
-    summary: string,
-    options: ActivityOptions,
-    call: (acts: Activities, at: { rollout: string; order: [number, number] }) => Promise<T>,
-  ): Promise<T> {
-    const acts = proxyActivities<Activities>({ ...options, summary })
-    for (;;) {
-      try {
-        const result = await call(acts, { rollout, order: [epoch, placeInWorkflow++] })
-        parkings = 0
-        return result
-      } catch (error) {
-        if (!PARKING_TYPES.includes(typeOf(error))) throw error
-        await park(reasonOf(error))
-      }
-    }
-  }
-
-  async function park(reason: string): Promise<void> {
+  /** Waits for a person or for time; each time in a row for longer. */
+  async function park(reason: string, parkings: number): Promise<void> {
     const before = state.status
     const since = new Date().toISOString()
     isResumed = false
@@ -290,7 +246,7 @@ export async function prChain(
       { key: searchAttribute.needsAttention, value: true },
     ])
     await tell({ kind: 'parked', rollout, reason })
-    const wait = PARK_LADDER[Math.min(parkings++, PARK_LADDER.length - 1)]!
+    const wait = PARK_LADDER[Math.min(parkings, PARK_LADDER.length - 1)]!
     await condition(() => isResumed, wait)
     show({ status: before, attention: null })
     upsertSearchAttributes([
