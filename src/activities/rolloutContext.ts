@@ -10,6 +10,7 @@ import type { GitRepository } from '../git/port.ts'
 import type { SandboxProvider } from '../sandbox/port.ts'
 import { InvalidInputError } from './edge.ts'
 import { findStageEnvironment, openBuildContext } from './stageEnvironment.ts'
+import { findSubmodules } from './submodules.ts'
 import type { Ports } from './ports.ts'
 
 /** A rollout with all that its activities look up: settings, chain, repository, environment. */
@@ -79,29 +80,30 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
     if (repository instanceof Error) throw repository
     const commit = await need(repository.commit(stage.baseSha), `commit ${stage.baseSha}`)
     const { tree } = commit
-    const buildContext = await openBuildContext({ ports, repository, mirrors: settings.mirrors, environment, tree })
-    return { environment, reason, buildContext }
+    const modules = await findSubmodules({ git: ports.git, repository, mirrors: settings.mirrors, tree })
+    return { environment, reason, buildContext: openBuildContext({ repository, environment, tree, modules }) }
   }
 
   async function chooseEnvironment(stage: Stage): Promise<Omit<StageEnvironmentRecord, 'format'>> {
-    if (settings.environment) {
-      const text = (await store.getBlob(settings.environment)).toString('utf8')
-      const origin = { kind: 'given' as const, recipe: null, files: [], notes: [] }
-      return { environment: environmentSchema.parse(JSON.parse(text)), origin, reason: null }
-    }
-    if (!settings.seeksEnvironment) return { environment: null, origin: null, reason: 'no environment was given' }
+    const given = settings.environment ? await readGiven(settings.environment) : null
+    if (!given && !settings.seeksEnvironment)
+      return { environment: null, origin: null, reason: 'no environment was given' }
     if (repository instanceof Error) throw repository
     const found = await findStageEnvironment({
       ports,
       repository,
       stage,
       mirrors: settings.mirrors,
-      given: null,
+      given,
       kind: settings.sandbox,
       build: ports.environmentBuild,
     })
     if ('reason' in found) return { environment: null, origin: null, reason: found.reason }
     return { environment: found.environment, origin: found.origin, reason: null }
+  }
+
+  async function readGiven(blob: string): Promise<Environment> {
+    return environmentSchema.parse(JSON.parse((await store.getBlob(blob)).toString('utf8')))
   }
 
   return {

@@ -8,7 +8,7 @@ import type { GitRepository } from '../git/port.ts'
 import type { BuildContext, SandboxError } from '../sandbox/port.ts'
 import { InvalidInputError } from './edge.ts'
 import type { Ports } from './ports.ts'
-import { findSubmodules } from './submodules.ts'
+import { findSubmodules, noteAbsent, type FoundSubmodules } from './submodules.ts'
 
 /** The environment of a stage, where it comes from, and what its image is built from. */
 export interface StageEnvironment {
@@ -40,16 +40,21 @@ export async function findStageEnvironment(options: {
   build: EnvironmentBuild
 }): Promise<StageEnvironment | { reason: string }> {
   const { ports, repository, mirrors = null, stage, given, kind, build } = options
-  const contextOf = (environment: Environment, tree: string) =>
-    openBuildContext({ ports, repository, mirrors, environment, tree })
   const commit = await repository.commit(stage.baseSha)
   if (commit === null) {
     const next = 'bring the mirror up to date, and start the rollout again'
     throw new InvalidInputError(`base ${stage.baseSha} of pull request ${stage.number} is not in the mirror; ${next}`)
   }
+  const { tree } = commit
+  const modules = await findSubmodules({ git: ports.git, repository, mirrors, tree })
+  const absent = noteAbsent(modules)
   if (given) {
-    const origin: Origin = { kind: 'given', recipe: null, files: [], notes: [] }
-    return { environment: given, origin, buildContext: await contextOf(given, commit.tree) }
+    const origin: Origin = { kind: 'given', recipe: null, files: [], notes: absent }
+    return {
+      environment: given,
+      origin,
+      buildContext: openBuildContext({ repository, environment: given, tree, modules }),
+    }
   }
   if (kind !== 'docker') {
     return {
@@ -58,17 +63,25 @@ export async function findStageEnvironment(options: {
   }
   const planned = await planTree({
     repository,
-    tree: commit.tree,
+    tree,
     date: commit.committedAt,
     testFiles: stage.testFiles,
     build,
   })
   if ('reason' in planned) return planned
-  const found = { ...planned, buildContext: await contextOf(planned.environment, commit.tree) }
+  const { environment, origin } = planned
+  const found: StageEnvironment = {
+    environment,
+    origin: { ...origin, notes: [...origin.notes, ...absent] },
+    buildContext: openBuildContext({ repository, environment, tree, modules }),
+  }
   const fault = await buildOnce(ports, found)
   if (fault === null) return found
   return {
-    reason: `the ${planned.origin.recipe} environment of pull request ${stage.number} cannot be built: ${fault}`,
+    reason: [
+      `the ${origin.recipe} environment of pull request ${stage.number} cannot be built: ${fault}`,
+      ...absent,
+    ].join('; '),
   }
 }
 
@@ -120,16 +133,15 @@ export async function planTree(options: {
  * The files of a tree as a build context, for an environment that copies from the repository: with the files of its
  * submodules, as far as their repositories are at hand.
  */
-export async function openBuildContext(options: {
-  ports: Pick<Ports, 'git'>
+export function openBuildContext(options: {
   repository: GitRepository
-  mirrors: string | null
   environment: Environment
   tree: string
-}): Promise<BuildContext | undefined> {
-  const { ports, repository, mirrors, environment, tree } = options
+  modules: FoundSubmodules
+}): BuildContext | undefined {
+  const { repository, environment, tree, modules } = options
+  const { submodules } = modules
   if (environment.dockerfile === undefined || environment.context !== 'repository') return undefined
-  const { submodules } = await findSubmodules({ git: ports.git, repository, mirrors, tree })
   if (submodules.length === 0) return { id: tree, open: () => repository.exportFiles(tree) }
   const id = digestOf([tree, ...submodules.map(({ path, tree }) => `${path} ${tree}`)].join('\n'))
   return { id, open: () => repository.exportRepository(tree, { submodules }) }

@@ -25,12 +25,20 @@ export async function findSubmodules(options: {
       continue
     }
     const repository = await openOnce(git, name, mirrors)
-    const commit = repository instanceof Error ? repository : await repository.commit(sha)
-    if (commit instanceof Error) found.absent.push({ path, reason: commit.message })
-    else if (commit === null) found.absent.push({ path, reason: `${name} has no commit ${sha}` })
-    else found.submodules.push({ path, repository: repository as GitRepository, tree: commit.tree })
+    if (repository instanceof Error) {
+      found.absent.push({ path, reason: repository.message })
+      continue
+    }
+    const commit = await repository.commit(sha)
+    if (commit === null) found.absent.push({ path, reason: `the mirror of ${name} has no commit ${sha}` })
+    else found.submodules.push({ path, repository, tree: commit.tree })
   }
   return found
+}
+
+/** What is said of submodules that stay empty folders. */
+export function noteAbsent({ absent }: FoundSubmodules): string[] {
+  return absent.map(({ path, reason }) => `the submodule ${path} is left an empty folder: ${reason}`)
 }
 
 const opened = new WeakMap<GitHost, Map<string, Promise<GitRepository | Error>>>()

@@ -5,6 +5,7 @@ import type { SandboxError, SandboxProvider } from '../sandbox/port.ts'
 import type { EnvironmentBuild } from '../domain/environment/build.ts'
 import { SetupFailedError } from './layRepository.ts'
 import { openBuildContext, planTree } from './stageEnvironment.ts'
+import { findSubmodules, noteAbsent } from './submodules.ts'
 import { runTestCommand } from './stageTests.ts'
 
 /** How far an environment of a repository's tree came. */
@@ -46,7 +47,9 @@ export async function tryEnvironment(options: {
   const { git, mirrors, provider, repository, tree, date, testFiles, build, redact, onLine, signal } = options
   const planned = await planTree({ repository, tree, date, testFiles, build })
   if ('reason' in planned) return { status: 'none', reason: planned.reason }
-  const { environment, origin } = planned
+  const { environment } = planned
+  const modules = await findSubmodules({ git, repository, mirrors, tree })
+  const origin = { ...planned.origin, notes: [...planned.origin.notes, ...noteAbsent(modules)] }
   const name = `doctor.${crypto.randomUUID()}`
   onLine(`building the environment of ${repository.name}`)
   const started = performance.now()
@@ -55,11 +58,11 @@ export async function tryEnvironment(options: {
       name,
       labels: { owner: 'prchain-doctor', purpose: 'doctor' },
       environment,
-      buildContext: await openBuildContext({ ports: { git }, repository, mirrors, environment, tree }),
+      buildContext: openBuildContext({ repository, environment, tree, modules }),
     })
     const buildMs = Math.round(performance.now() - started)
     onLine('running its tests')
-    await sandbox.putRepository(await repository.exportRepository(tree))
+    await sandbox.putRepository(await repository.exportRepository(tree, { submodules: modules.submodules }))
     for (const [index, script] of environment.setup.entries()) {
       const outcome = await sandbox.exec(`setup.${index}`, { script, timeoutMs: environment.timeouts.setupMs }, signal)
       if (outcome.exitCode === 0) continue

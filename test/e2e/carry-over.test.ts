@@ -3,7 +3,7 @@ import { composeChains } from '../../src/compose.ts'
 import { rebaseRound, recordKey } from '../../src/domain/identifiers.ts'
 import type { Rebase, RebaseCheck, StageState } from '../../src/formats/rollout.ts'
 import { temporalForTests } from '../temporal/server.ts'
-import { buildCollision } from './collision.ts'
+import { COLLISION_ENVIRONMENT, buildCollision } from './collision.ts'
 import { openLab, type Lab } from './lab.ts'
 
 const server = await temporalForTests()
@@ -18,10 +18,7 @@ describe.skipIf(server === null)('carry-over that collides with what moved upstr
       temporal: server!.binary,
       mirrors: mirrorsDir,
       recorded: recordedDir,
-      environment: {
-        format: 'prchain.environment/1',
-        test: { command: 'node --test --test-reporter=junit --test-reporter-destination={report} {files}' },
-      },
+      environment: COLLISION_ENVIRONMENT,
       // The judge is not asked, so that only the tests decide.
       settings: { accept: 'tests', refinements: 2 },
     })

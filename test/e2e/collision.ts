@@ -8,6 +8,12 @@ import { replayHistory } from '../../examples/repository/replay.ts'
 
 const REPOSITORY = 'acme/names'
 
+/** How its tests are run where the host's own Node serves. */
+export const COLLISION_ENVIRONMENT = {
+  format: 'prchain.environment/1',
+  test: { command: 'node --test --test-reporter=junit --test-reporter-destination={report} {files}' },
+}
+
 const JOIN = `/** The names in a row, the last after "and". */
 export function joinNames(names) {
   const kept = names.filter((name) => name !== '')

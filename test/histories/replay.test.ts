@@ -9,8 +9,8 @@ const names = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.
 const read = (name: string): unknown => JSON.parse(readFileSync(`${import.meta.dirname}/${name}`, 'utf8'))
 const workflowBundle = await bundleWorkflows()
 
-test('there is a history of a plain chain, a killed one, a refined one, and one of many slices', () => {
-  expect(names.toSorted()).toEqual(['killed.json', 'many-slices.json', 'plain.json', 'refined.json'])
+test('there is a history of a plain chain, a killed one, a refined one, one of many slices, and one with a rebase round', () => {
+  expect(names.toSorted()).toEqual(['killed.json', 'many-slices.json', 'plain.json', 'rebased.json', 'refined.json'])
 })
 
 test.each(names)('%s replays on the workflow code of today', async (name) => {
