@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto'
 import type Docker from 'dockerode'
 import type { ChannelLine } from './channelLine.ts'
-import { REPOSITORY, containerOptions, memoryLimit, writableFolders, type ContainerLimits } from './dockerContainer.ts'
-import { openEngine, statusOf, translateError, type DockerEngine } from './dockerEngine.ts'
+import {
+  AGENT_ID,
+  REPOSITORY,
+  containerOptions,
+  memoryLimit,
+  writableFolders,
+  type ContainerLimits,
+} from './dockerContainer.ts'
+import { isPodman, openEngine, startAsRoot, statusOf, translateError, type DockerEngine } from './dockerEngine.ts'
 import { createGate } from './dockerGate.ts'
 import { provideImage, type BuildOptions } from './dockerImage.ts'
 import { lifeOf, openDockerLine, openDockerSandbox } from './dockerSandbox.ts'
@@ -65,8 +72,9 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
       const make = async () => {
         closeLine(name)
         await removeContainers(engine, name)
+        const wanted = { containerName: unfinishedName(name), spec, image, limits: options }
         const container = await docker
-          .createContainer(containerOptions({ containerName: unfinishedName(name), spec, image, limits: options }))
+          .createContainer(containerOptions({ ...wanted, isPodman: await isPodman(engine) }))
           .catch((error: unknown) => {
             if (statusOf(error) !== 409) throw error
             throw new SandboxError('unreachable', `${what}: another process is making it too; try again`, {
@@ -74,6 +82,7 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
             })
           })
         await container.start()
+        if (await isPodman(engine)) await giveFolders(container, options)
         await container.rename({ name: containerName(name) })
         return open(name, await container.inspect())
       }
@@ -103,20 +112,34 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
   }
 }
 
-/** Engines on one host have one ID between them: what tells them apart is where their data is. */
-function placeOf({ ID, Name, DockerRootDir }: EngineInfo): string {
-  const digest = createHash('sha256').update([ID, Name, DockerRootDir].join('\n')).digest('hex')
+/** Gives the agent its folders, where mounts know no owner. */
+async function giveFolders(container: Docker.Container, limits: ContainerLimits): Promise<void> {
+  const own = writableFolders(limits).filter(({ ownerId }) => ownerId === AGENT_ID)
+  const chown = await startAsRoot(container, ['chown', `${AGENT_ID}:${AGENT_ID}`, ...own.map(({ path }) => path)])
+  await chown.stdout.resume().toArray()
+  const code = await chown.exitCode()
+  if (code !== 0) throw new Error(`chown in a new container ended with ${code}: ${chown.stderr()}`)
+}
+
+/**
+ * Engines on one host have one ID between them: what tells them apart is where their data is. Podman makes an ID up for
+ * each answer.
+ */
+function placeOf({ ID, Name, DockerRootDir }: EngineInfo, isPodman: boolean): string {
+  const parts = [isPodman ? 'podman' : ID, Name, DockerRootDir]
+  const digest = createHash('sha256').update(parts.join('\n')).digest('hex')
   return `docker-${digest.slice(0, 16)}`
 }
 
 async function describeEngine(engine: DockerEngine, limits: ContainerLimits): Promise<SandboxPlace> {
   const info = (await engine.docker.info()) as EngineInfo
+  const isPodmans = await isPodman(engine)
   const mebibytes = (bytes: number) => `${Math.round(bytes / 1_048_576)} MiB`
   const folders = writableFolders(limits).map(({ path, sizeBytes }) => `${path} ${mebibytes(sizeBytes)}`)
   const held = (isHeld: boolean | undefined, how: string) => (isHeld === false ? `not held: the engine cannot` : how)
   return {
-    id: placeOf(info),
-    version: `Docker ${info.ServerVersion ?? 'of unknown version'}, ${info.OperatingSystem ?? 'unknown system'}`,
+    id: placeOf(info, isPodmans),
+    version: `${isPodmans ? 'Podman' : 'Docker'} ${info.ServerVersion ?? 'of unknown version'}, ${info.OperatingSystem ?? 'unknown system'}`,
     limits: [
       { what: 'network', how: 'none' },
       { what: 'root file system', how: 'read-only' },

@@ -26,21 +26,25 @@ const CAPABILITIES = ['SETUID', 'SETGID', 'KILL', 'CHOWN', 'DAC_OVERRIDE', 'FOWN
 /** Room for what commands print before it has been stored elsewhere: more than one command's largest output. */
 const RECORD_BYTES = 536_870_912
 const SHARED_MEMORY_BYTES = 67_108_864
+const PODMAN_LIMITS = ['nofile', 'nproc'].map((Name) => ({ Name, Soft: 16_384, Hard: 16_384 }))
 
-/**
- * Where a container can be written to, by whom, and how much. All of it is memory, counted as the container's own. The
- * options are Docker's; `exec`, because its default forbids to run what is built there.
- */
-export function writableFolders({
-  diskBytes,
-}: ContainerLimits): { path: string; sizeBytes: number; options: string }[] {
-  const agent = `uid=${AGENT_ID},gid=${AGENT_ID},exec`
+/** A folder of a container that can be written to: how much, and by whom. */
+export interface WritableFolder {
+  path: string
+  sizeBytes: number
+  /** Docker's mount options; `exec`, because its default forbids to run what is built there. */
+  options: string
+  ownerId: number
+}
+
+/** Where a container can be written to. All of it is memory, counted as the container's own. */
+export function writableFolders({ diskBytes }: ContainerLimits): WritableFolder[] {
   const half = Math.floor(diskBytes / 2)
   return [
-    { path: REPOSITORY, sizeBytes: diskBytes, options: `mode=755,${agent}` },
-    { path: HOME, sizeBytes: half, options: `mode=755,${agent}` },
-    { path: '/tmp', sizeBytes: half, options: 'mode=1777,exec' },
-    { path: RECORDS, sizeBytes: RECORD_BYTES, options: 'mode=700,uid=0,gid=0,noexec' },
+    { path: REPOSITORY, sizeBytes: diskBytes, options: 'mode=755,exec', ownerId: AGENT_ID },
+    { path: HOME, sizeBytes: half, options: 'mode=755,exec', ownerId: AGENT_ID },
+    { path: '/tmp', sizeBytes: half, options: 'mode=1777,exec', ownerId: 0 },
+    { path: RECORDS, sizeBytes: RECORD_BYTES, options: 'mode=700,noexec', ownerId: 0 },
   ]
 }
 
@@ -62,8 +66,10 @@ export function containerOptions(options: {
   spec: SandboxSpec
   image: string
   limits: ContainerLimits
+  /** Podman's mounts know no owner, and its own limits of files and processes may be above the host's. */
+  isPodman: boolean
 }): Docker.ContainerCreateOptions {
-  const { containerName, spec, image, limits } = options
+  const { containerName, spec, image, limits, isPodman } = options
   const labels = Object.entries({ owner: 'prchain', ...spec.labels, name: spec.name })
   const env = { HOME, LANG: 'C.UTF-8', TZ: 'UTC', PYTHONHASHSEED: '0', ...spec.environment?.env }
   const memory = memoryLimit(limits)
@@ -88,9 +94,9 @@ export function containerOptions(options: {
       SecurityOpt: ['no-new-privileges'],
       ReadonlyRootfs: true,
       Tmpfs: Object.fromEntries(
-        writableFolders(limits).map(({ path, sizeBytes, options: mount }) => [
+        writableFolders(limits).map(({ path, sizeBytes, options: mount, ownerId }) => [
           path,
-          `rw,nosuid,nodev,size=${sizeBytes},${mount}`,
+          `rw,nosuid,nodev,size=${sizeBytes},${mount}${isPodman ? '' : `,uid=${ownerId},gid=${ownerId}`}`,
         ]),
       ),
       ShmSize: SHARED_MEMORY_BYTES,
@@ -98,7 +104,7 @@ export function containerOptions(options: {
       MemorySwap: memory,
       NanoCpus: Math.round(limits.cpus * 1e9),
       PidsLimit: limits.pids,
-      Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
+      Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }, ...(isPodman ? PODMAN_LIMITS : [])],
       RestartPolicy: { Name: 'no' },
       LogConfig: { Type: 'none', Config: {} },
     },

@@ -44,6 +44,18 @@ export function openEngine(address: string = DEFAULT_SOCKET): DockerEngine {
   }
 }
 
+const podmans = new WeakMap<DockerEngine, boolean>()
+
+/** Whether it is Podman that answers as an engine; asked once. Throws dockerode's errors. */
+export async function isPodman(engine: DockerEngine): Promise<boolean> {
+  const known = podmans.get(engine)
+  if (known !== undefined) return known
+  const { Components = [] } = (await engine.docker.version()) as { Components?: { Name: string }[] }
+  const answer = Components.some(({ Name }) => Name.startsWith('Podman'))
+  podmans.set(engine, answer)
+  return answer
+}
+
 /** The engine's status for a request that it refused, or null when it did not answer at all. */
 export function statusOf(error: unknown): number | null {
   const status = (error as { statusCode?: unknown } | null)?.statusCode

@@ -28,6 +28,8 @@ export function lifeOf(container: Docker.ContainerInspectInfo): string {
   return `${container.Id}@${container.State.StartedAt}`
 }
 
+const PODMAN_VARIABLES = ['HOSTNAME', 'TERM', 'container']
+
 /** The line to a container in its present life: the dispatcher runs as root, and its commands as the agent. */
 export function openDockerLine(
   engine: DockerEngine,
@@ -240,6 +242,9 @@ function jobsFolder(container: Docker.ContainerInspectInfo): string {
   return `${RECORDS}/${container.State.StartedAt.replaceAll(/[^0-9A-Za-z]/g, '-')}`
 }
 
+/** A container's variables, but for those that Podman sets by itself. */
 function variables(list: readonly string[] | null): Record<string, string> {
-  return Object.fromEntries((list ?? []).map((entry) => [entry.replace(/=.*$/s, ''), entry.replace(/^[^=]*=/, '')]))
+  const isPodmans = (list ?? []).includes('container=podman')
+  const entries = (list ?? []).map((entry) => [entry.replace(/=.*$/s, ''), entry.replace(/^[^=]*=/, '')] as const)
+  return Object.fromEntries(entries.filter(([name]) => !isPodmans || !PODMAN_VARIABLES.includes(name)))
 }
