@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client'
 import type { Ports } from './activities/ports.ts'
-import { reapSandboxes } from './activities/reapSandboxes.ts'
+import { DOCTOR, reapSandboxes } from './activities/reapSandboxes.ts'
 import { workflowId } from './domain/identifiers.ts'
 import type { SandboxProvider } from './sandbox/port.ts'
 
@@ -52,10 +52,13 @@ export async function createHostKeeper(options: {
     }
     if (Date.now() - (reapedMs.get(provider) ?? 0) < REAP_MS) return
     reapedMs.set(provider, Date.now())
-    const { removed, failed } = await reapSandboxes({ provider, owner: ports.instance, isLive, now: new Date() })
-    if (removed.length > 0) onLine(`removed ${removed.length} sandbox(es) that no workflow owns: ${removed.join(', ')}`)
-    for (const { name, reason } of failed)
-      onLine(`sandbox ${name}, which no workflow owns, cannot be removed: ${reason}`)
+    for (const owner of [ports.instance, DOCTOR]) {
+      const { removed, failed } = await reapSandboxes({ provider, owner, isLive, now: new Date() })
+      if (removed.length > 0)
+        onLine(`removed ${removed.length} sandbox(es) that no workflow owns: ${removed.join(', ')}`)
+      for (const { name, reason } of failed)
+        onLine(`sandbox ${name}, which no workflow owns, cannot be removed: ${reason}`)
+    }
   }
 
   async function isLive(rollout: string): Promise<boolean> {

@@ -172,7 +172,7 @@ export const SETTINGS = {
   rollouts: { schema: whole(1).default(1), env: 'PRCHAIN_ROLLOUTS', help: 'rollouts of each chain' },
   concurrency: { schema: whole(1).default(4), env: 'PRCHAIN_CONCURRENCY', help: 'rollouts at once' },
   carry: {
-    schema: z.enum(['substitute', 'replay', 'overlay']).default('substitute'),
+    schema: z.enum(['substitute', 'replay', 'overlay']).nullable().default(null),
     env: 'PRCHAIN_CARRY',
     help: 'how work is carried over',
   },

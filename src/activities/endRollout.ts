@@ -159,6 +159,7 @@ async function assembleSample(options: {
       ),
       usage: played.usageByStage[result.stage] ?? noUsage(),
       rebuilds: lives.filter((life) => life.n > 1).length,
+      restored: lives.filter((life) => life.restored !== null).length,
       diverged: lives.flatMap((life) => [...life.diverged, ...life.differing]),
       carryOver: {
         policy: carryOver.policy,

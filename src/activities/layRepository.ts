@@ -32,8 +32,10 @@ export async function sandboxSpec(options: {
 }
 
 /**
- * Lays a tree in a sandbox as a repository with one commit, or with another work tree above it, and runs the
- * environment's setup. Returns the work tree after setup, or null without one. Throws {@link SetupFailedError}.
+ * Lays a tree in a sandbox as a repository with one commit, and runs the environment's setup. Returns the work tree as
+ * setup left it, or null without a setup. Where a work tree is brought back, with what setup once made in it, setup runs
+ * on that: then what setup once made is returned, but for what it made anew in files that the agent had left alone. So
+ * what the agent did is never in it. Throws {@link SetupFailedError}.
  */
 export async function layRepository(options: {
   ports: Ports
@@ -41,35 +43,56 @@ export async function layRepository(options: {
   sandbox: Sandbox
   stage: number
   tree: string
-  workTree?: string
+  restored?: { workTree: string; setupTree: string | null }
   scope: Scope
 }): Promise<string | null> {
-  const { ports, context, sandbox, stage, tree, workTree, scope } = options
-  const { submodules } = await findSubmodules({
-    git: ports.git,
-    repository: context.repository,
-    mirrors: context.settings.mirrors,
-    tree: workTree ?? tree,
-  })
-  await sandbox.putRepository(await context.repository.exportRepository(tree, { workTree, submodules }))
-  const { environment } = await context.environment(stage)
-  if (!environment || environment.setup.length === 0) return null
-  for (const [index, script] of environment.setup.entries()) {
-    scope.report({ setup: index })
-    const outcome = await sandbox.exec(
-      `setup.${index}`,
-      { script, timeoutMs: environment.timeouts.setupMs },
-      scope.signal,
-    )
-    await sandbox.forgetOutput(`setup.${index}`)
-    if (outcome.exitCode !== 0)
-      throw new SetupFailedError(script, outcome.exitCode, ports.redact(outcome.output.toString('utf8').slice(-2_000)))
+  const { ports, context, sandbox, stage, tree, restored, scope } = options
+  const setup = (await context.environment(stage)).environment?.setup ?? []
+  await lay(restored?.workTree ?? tree)
+  if (setup.length === 0) return null
+  await setUp(restored ? `setup-${restored.workTree}` : 'setup')
+  const now = await capture()
+  if (!restored) return now
+  const { workTree, setupTree } = restored
+  const byAgent = new Set(await changedPaths(setupTree ?? tree, workTree))
+  const again = (await changedPaths(workTree, now)).filter((path) => !byAgent.has(path))
+  return context.repository.withPathsFrom(setupTree ?? tree, now, again)
+
+  async function capture(): Promise<string> {
+    const { tree: captured } = await context.repository.captureTree(await sandbox.readRepository(), {
+      initialTree: tree,
+      limitBytes: ports.limits.fileBytes,
+    })
+    return captured
   }
-  const captured = await context.repository.captureTree(await sandbox.readRepository(), {
-    initialTree: tree,
-    limitBytes: ports.limits.fileBytes,
-  })
-  return captured.tree
+
+  async function changedPaths(from: string, to: string): Promise<string[]> {
+    const changes = await context.repository.changes(from, to)
+    return changes.flatMap(({ path, oldPath }) => (oldPath === null ? [path] : [path, oldPath]))
+  }
+
+  async function lay(laid: string): Promise<void> {
+    const { submodules } = await findSubmodules({
+      git: ports.git,
+      repository: context.repository,
+      mirrors: context.settings.mirrors,
+      tree: laid,
+      namedBy: context.stage(stage).baseSha,
+    })
+    const own = laid === tree ? undefined : laid
+    await sandbox.putRepository(await context.repository.exportRepository(tree, { workTree: own, submodules }))
+  }
+
+  async function setUp(key: string): Promise<void> {
+    const { timeouts } = (await context.environment(stage)).environment!
+    for (const [index, script] of setup.entries()) {
+      scope.report({ setup: index })
+      const outcome = await sandbox.exec(`${key}.${index}`, { script, timeoutMs: timeouts.setupMs }, scope.signal)
+      await sandbox.forgetOutput(`${key}.${index}`)
+      if (outcome.exitCode === 0) continue
+      throw new SetupFailedError(script, outcome.exitCode, ports.redact(outcome.output.toString('utf8').slice(-2_000)))
+    }
+  }
 }
 
 /** A setup command of the environment failed: the environment cannot work for this tree. */

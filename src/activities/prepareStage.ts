@@ -55,6 +55,10 @@ export async function prepareStage(
   }
 
   const state = await context.state(stage)
+  if (settings.accept === 'tests' && state.before === null) {
+    const reason = `every fail-to-pass test of pull request ${context.stage(stage).number} demands names that no query disclosed`
+    return { status: 'environment-invalid', reason }
+  }
   await initialTreeOf(ports, context, stage)
   const ground = await groundOf(ports, context, stage, 'work')
   const { place } = await openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
@@ -109,12 +113,16 @@ async function testBefore(options: {
   const undisclosed = await undisclosedTests(ports, context, stage, report)
   const leftOut = new Set(undisclosed.map(({ id }) => id))
   const passToPass = study.passToPass.filter((id) => !leftOut.has(id))
+  const failToPass = study.failToPass.filter((id) => !leftOut.has(id))
+  // With nothing left that tells the stage's work, tests say nothing of it.
+  if (failToPass.length === 0) return null
+  const known = new Set([...study.failToPass, ...study.passToPass])
   return {
     report,
-    failToPass: study.failToPass.filter((id) => !passed.has(id)),
+    failToPass: failToPass.filter((id) => !passed.has(id)),
     passToPass,
     brokenByCarryOver: passToPass.filter((id) => !passed.has(id)),
-    undisclosed: undisclosed.filter(({ id }) => study.passToPass.includes(id)),
+    undisclosed: undisclosed.filter(({ id }) => known.has(id)),
   }
 }
 

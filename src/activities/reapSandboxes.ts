@@ -1,5 +1,8 @@
 import type { SandboxProvider } from '../sandbox/port.ts'
 
+/** The owner of the sandboxes in which `prchain doctor` tries an environment: no store's, and any worker's to reap. */
+export const DOCTOR = 'prchain-doctor'
+
 /** What a sweep removed, by name, and what could not be removed, with why. */
 export interface Reaped {
   removed: string[]

@@ -1,6 +1,6 @@
 import { digestOf } from '../domain/digest.ts'
 import { recordKey } from '../domain/identifiers.ts'
-import type { CommandRecord, LifeRecord } from '../formats/record.ts'
+import type { CheckpointRecord, CommandRecord, LifeRecord } from '../formats/record.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Command, Sandbox, SandboxProvider } from '../sandbox/port.ts'
 import { checkpointTree, lastCheckpoint, recordedCommandKeys } from './checkpoint.ts'
@@ -43,7 +43,7 @@ export async function openStageSandbox(options: {
   const sandbox = await context.provider.create(
     await sandboxSpec({ ports, context, name, stage: ground.stage, purpose: ground.phase }),
   )
-  const rebuilt = await rebuild({ ...options, sandbox })
+  const rebuilt = await rebuild({ ...options, sandbox, last })
   await fence.check()
   const life: LifeRecord = {
     format: 'prchain.life/1',
@@ -64,7 +64,7 @@ export function sandboxNameOf(context: RolloutContext, { stage, phase }: Pick<Gr
   return context.sandboxName(phase === 'work' ? String(stage) : `${stage}.${phase}`)
 }
 
-type Rebuilt = Pick<LifeRecord, 'setupTree' | 'rerun' | 'diverged' | 'restored' | 'differing'>
+type Rebuilt = Pick<LifeRecord, 'setupTree' | 'setupPatch' | 'rerun' | 'diverged' | 'restored' | 'differing'>
 
 async function rebuild(options: {
   ports: Ports
@@ -73,23 +73,19 @@ async function rebuild(options: {
   fence: Fence
   scope: Scope
   sandbox: Sandbox
+  last: LifeRecord | null
 }): Promise<Rebuilt> {
-  const { ports, context, ground, fence, scope, sandbox } = options
+  const { ports, context, ground, fence, scope, sandbox, last } = options
   const { store } = ports
   const checkpoint = await lastCheckpoint(ports, context, ground)
   const isRestored = checkpoint !== null && checkpoint.commandMs > ports.limits.rerunMs
-  const workTree = isRestored ? await checkpointTree(ports, context, ground, checkpoint) : undefined
-  const setupTree = await layRepository({
-    ports,
-    context,
-    sandbox,
-    stage: ground.stage,
-    tree: ground.tree,
-    workTree,
-    scope,
-  })
+  const common = { ports, context, sandbox, stage: ground.stage, tree: ground.tree, scope }
+  const setupTree = isRestored
+    ? await restore(checkpoint, last && (await setupTreeOf(ports, context, ground, last)))
+    : await layRepository(common)
   const made: Rebuilt = {
     setupTree,
+    setupPatch: null,
     rerun: [],
     diverged: [],
     restored: isRestored ? checkpoint.after : null,
@@ -100,7 +96,15 @@ async function rebuild(options: {
     await runAgain((await store.getRecord<CommandRecord>(recordKey.call(key)))!)
     if (!isRestored && key === checkpoint?.after) await compare()
   }
+  if (made.setupTree) {
+    made.setupPatch = await store.putBlob(await context.repository.patch(ground.tree, made.setupTree))
+  }
   return made
+
+  async function restore(wanted: CheckpointRecord, known: string | null): Promise<string | null> {
+    const workTree = await checkpointTree(ports, context, ground, wanted)
+    return layRepository({ ...common, restored: { workTree, setupTree: known } })
+  }
 
   async function runAgain(record: CommandRecord): Promise<void> {
     scope.report({ rebuilding: record.key })
@@ -121,8 +125,7 @@ async function rebuild(options: {
     })
     if (tree === checkpoint!.tree) return
     made.differing.push(checkpoint!.after)
-    const wanted = await checkpointTree(ports, context, ground, checkpoint!)
-    await sandbox.putRepository(await context.repository.exportRepository(ground.tree, { workTree: wanted }))
+    made.setupTree = await restore(checkpoint!, made.setupTree)
   }
 
   async function commandOf({ command }: CommandRecord): Promise<Command> {
@@ -135,6 +138,17 @@ async function rebuild(options: {
     const { output, outputBlob } = record.outcome
     return output === null ? digestOf((await store.getBlob(outputBlob!)).toString('utf8')) : digestOf(output)
   }
+}
+
+/** What setup had made in an earlier life, made again from its patch when the scratch store lost it. */
+async function setupTreeOf(
+  ports: Ports,
+  context: RolloutContext,
+  ground: Ground,
+  { setupTree, setupPatch }: LifeRecord,
+): Promise<string | null> {
+  if (setupTree === null || setupPatch === null || (await context.repository.has(setupTree))) return setupTree
+  return context.repository.applyPatch(ground.tree, await ports.store.getBlob(setupPatch))
 }
 
 const places = new WeakMap<SandboxProvider, Promise<string>>()

@@ -12,7 +12,6 @@ import { layRepository, sandboxSpec, SetupFailedError } from './layRepository.ts
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 
-const REPORT_FILE = '.prchain-report.xml'
 const REPORT_LIMIT_BYTES = 64 * 1024 * 1024
 
 /**
@@ -68,7 +67,8 @@ export async function runTestCommand(options: {
   signal: AbortSignal
 }): Promise<TestReport> {
   const { store, redact, sandbox, environment, files, root, signal } = options
-  const reportPath = `${root}/${REPORT_FILE}`
+  // No file that the agent left can be taken for the report.
+  const reportPath = `${root}/.prchain-report-${crypto.randomUUID()}.xml`
   const script = environment.test.command
     .replaceAll('{files}', () => files.filter(isRunnable).map(quote).join(' '))
     .replaceAll('{report}', () => quote(reportPath))
@@ -104,7 +104,7 @@ export async function studyEnvironment(
   const { baseSha, resultSha, testFiles } = context.stage(stage)
   const digest = digestOf(
     digestOfJson({
-      study: 2,
+      study: 3,
       environment,
       context: buildContext?.id ?? null,
       baseSha,
@@ -119,7 +119,7 @@ export async function studyEnvironment(
 
   const runs = [await runBoth('')]
   let division = divideRuns(runs)
-  let reason = reasonAgainst(context.stage(stage), runs, division.failToPass)
+  let reason = (await reasonAgainstBase(runs[0]!)) ?? reasonAgainst(context.stage(stage), runs, division.failToPass)
   if (reason === null) {
     runs.push(await runBoth('-again'))
     division = divideRuns(runs)
@@ -137,6 +137,16 @@ export async function studyEnvironment(
     runs: further,
   }
   return (await ports.store.putRecord(key, result)).value
+
+  /** Tests that give no report at all on B_t fail for the right reason only when a missing name keeps them from running. */
+  async function reasonAgainstBase({ base }: StudyRun): Promise<string | null> {
+    const { number } = context.stage(stage)
+    if (base.status === 'completed') return null
+    if (base.status === 'timed-out') return `the tests of pull request ${number} time out before the reference patch`
+    const text = (await ports.store.getBlob(base.output)).toString('utf8')
+    if (tellFailure({ head: '', text }).reason === 'missing-name') return null
+    return `the tests of pull request ${number} give no report before the reference patch, and for no missing name`
+  }
 
   async function runBoth(suffix: string): Promise<StudyRun> {
     const run = (tree: string, purpose: string) =>

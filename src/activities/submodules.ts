@@ -8,17 +8,24 @@ export interface FoundSubmodules {
 
 /**
  * Looks for a tree's submodules among the mirrors, by GitHub's name in their URL. One that is not there is left an empty
- * folder, as a plain clone has it, and named.
+ * folder, as a plain clone has it, and named. The URLs are those of `namedBy`, where the tree may be an agent's: what
+ * it names is not cloned.
  */
 export async function findSubmodules(options: {
   git: GitHost
   repository: GitRepository
   mirrors: string | null
   tree: string
+  /** A commit or tree that humans made; the tree itself when absent. */
+  namedBy?: string
 }): Promise<FoundSubmodules> {
-  const { git, repository: parent, mirrors, tree } = options
+  const { git, repository: parent, mirrors, tree, namedBy = tree } = options
   const found: FoundSubmodules = { submodules: [], absent: [] }
-  for (const { path, url, sha } of await parent.submodules(tree)) {
+  const links = await parent.submodules(tree)
+  const names = links.length === 0 ? [] : await parent.submodules(namedBy)
+  const urls = new Map(names.map(({ path, url }) => [path, url]))
+  for (const { path, sha } of links) {
+    const url = urls.get(path) ?? null
     const name = repositoryOf(url, parent.name)
     if (name === null) {
       found.absent.push({ path, reason: `its address ${url ?? '(none)'} names no repository on GitHub` })

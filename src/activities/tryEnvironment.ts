@@ -5,6 +5,7 @@ import type { SandboxError, SandboxProvider } from '../sandbox/port.ts'
 import type { EnvironmentBuild } from '../domain/environment/build.ts'
 import { SetupFailedError } from './layRepository.ts'
 import { openBuildContext, planTree } from './stageEnvironment.ts'
+import { DOCTOR } from './reapSandboxes.ts'
 import { findSubmodules, noteAbsent } from './submodules.ts'
 import { runTestCommand } from './stageTests.ts'
 
@@ -24,6 +25,7 @@ export type TriedEnvironment =
       testMs: number
     }
 
+const LEASE_MS = 6 * 60 * 60_000
 const SHOWN_CHARACTERS = 4_000
 
 /**
@@ -56,7 +58,7 @@ export async function tryEnvironment(options: {
   try {
     const sandbox = await provider.create({
       name,
-      labels: { owner: 'prchain-doctor', purpose: 'doctor' },
+      labels: { owner: DOCTOR, purpose: 'doctor', lease: new Date(Date.now() + LEASE_MS).toISOString() },
       environment,
       buildContext: openBuildContext({ repository, environment, tree, modules }),
     })

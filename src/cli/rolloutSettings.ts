@@ -7,7 +7,14 @@ import { environment, type Environment } from '../formats/environment.ts'
 import type { RolloutSettings } from '../formats/rollout.ts'
 import { InputError } from './terminal.ts'
 
-const DEFAULTS = { accept: 'hybrid', threshold: 0.8, refinements: 3, overview: 'every', hasInterface: true } as const
+const DEFAULTS = {
+  accept: 'hybrid',
+  threshold: 0.8,
+  refinements: 3,
+  overview: 'every',
+  hasInterface: true,
+  carry: 'substitute',
+} as const
 
 /** The paper's own way, where it differs from {@link DEFAULTS}. docs/paper.md says why. */
 const PAPER = {
@@ -16,6 +23,7 @@ const PAPER = {
   refinements: 3,
   overview: 'first',
   hasInterface: false,
+  carry: 'overlay',
   model: 'glm-4.6',
 } as const
 
@@ -38,7 +46,7 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
     model,
     judgeModel: isReal ? (config.judgeModel ?? model) : SCRIPTED_MODEL,
     queryModel: isReal ? (config.queryModel ?? model) : SCRIPTED_MODEL,
-    carry: config.carry,
+    carry: config.carry ?? preset.carry,
     onConflict: config.onConflict,
     accept: config.accept ?? preset.accept,
     threshold: config.threshold ?? preset.threshold,

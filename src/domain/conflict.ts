@@ -2,7 +2,7 @@ import type { CarryOver } from '../formats/rollout.ts'
 
 type Conflict = CarryOver['conflicts'][number]
 
-const MARKER = /^(<<<<<<< upstream|>>>>>>> yours)/m
+const MARKER = /^(<<<<<<< upstream|\|{7}( |$)|>>>>>>> yours)/m
 
 /** Whether a text still holds a conflict marker of carry-over's, at the beginning of a line. */
 export function hasMarker(text: string): boolean {

@@ -89,6 +89,18 @@ export const recordKey = {
     round: RoundId,
     what: 'capture' | 'tests' | 'verdict' | 'end' | 'rebase-check',
   ) => `${stagePrefix(rollout, stage)}/${round}/${what}`,
+  grant: (tokenDigest: string) => `grants/${tokenDigest}`,
+  revocation: (tokenDigest: string) => `revocations/${tokenDigest}`,
+  exchange: (key: string) => `rollouts/${key}`,
+  launch: (rollout: string, stage: number, round: RoundId, n: number) =>
+    `${stagePrefix(rollout, stage)}/${round}/launches/${pad(n)}`,
+  launches: (rollout: string, stage: number, round: RoundId) => `${stagePrefix(rollout, stage)}/${round}/launches`,
+  answers: (rollout: string, stage: number, round: RoundId, launch: number) =>
+    `${stagePrefix(rollout, stage)}/${round}/answers/${pad(launch)}`,
+  answer: (rollout: string, stage: number, round: RoundId, launch: number, n: number) =>
+    `${stagePrefix(rollout, stage)}/${round}/answers/${pad(launch)}/${pad(n)}`,
+  halt: (rollout: string, stage: number, round: RoundId, launch: number) =>
+    `${stagePrefix(rollout, stage)}/${round}/halts/${pad(launch)}`,
   rollout: (rollout: string) => `rollouts/${rollout}/end`,
   rollouts: (campaign: string) => `rollouts/${campaign}`,
   sample: (rollout: string) => `rollouts/${rollout}/sample`,
@@ -97,6 +109,11 @@ export const recordKey = {
 /** The key of a model call or command of the agent: rollout, stage, round, what, and where in the round. */
 export function callKey(rollout: string, stage: number, round: RoundId, ordinal: number): string {
   return `${rollout}/stages/${stage}/${round}/calls/${pad(ordinal)}`
+}
+
+/** The key of a scaffold's model call: the digest of its canonical request, and which of the equal ones it is. */
+export function exchangeKey(rollout: string, stage: number, round: RoundId, digest: string, n: number): string {
+  return `${rollout}/stages/${stage}/${round}/exchanges/${digest.replace('sha256:', '').slice(0, 32)}-${n}`
 }
 
 /** The key of a model call outside a round: the overview, a sub-query. */

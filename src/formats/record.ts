@@ -86,6 +86,8 @@ export const lifeRecord = z.object({
   place: z.string(),
   /** The work tree after the environment's setup; null when there is no setup. What setup made is no part of a patch. */
   setupTree: gitSha.nullable(),
+  /** The difference of that from S_init, in the store: makes it on another host. Null with `setupTree`. */
+  setupPatch: blobRef.nullable(),
   /** Keys of the recorded commands that were run again to rebuild the work tree, in order. */
   rerun: z.array(z.string()),
   /** Those of `rerun` whose exit code or output differed from the record. */

@@ -66,6 +66,8 @@ export const sample = z.object({
       usage,
       /** How often the stage's sandbox was lost and rebuilt, and the commands that then ended otherwise, or the checkpoints whose tree then differed. */
       rebuilds: z.number().int(),
+      /** How many of those were brought back from a checkpoint: the home folder, `/tmp`, ignored files and commits were lost. */
+      restored: z.number().int(),
       diverged: z.array(z.string()),
       /** How the agent's earlier work came into the stage: conflicts that had to be decided, by whom, and the share of its lines that survived. */
       carryOver: z.object({

@@ -14,6 +14,8 @@ import { GITLINK_MODE } from './trees.ts'
 const LINK_MODE = '120000'
 /** Files up to this size are compared with the initial tree's before git is given them. */
 const COMPARED_BYTES = 4 * 1024 * 1024
+/** More than any sandbox's disk has room for by default: files of holes take none, and all are read. */
+const MOST_BYTES = 8 * 2 ** 30
 
 /** One capture under way. */
 interface Capturing {
@@ -39,7 +41,7 @@ interface Capturing {
 export async function captureWorkTree(
   scratch: Scratch,
   tar: Readable,
-  options: { initialTree: string; limitBytes: number },
+  options: { initialTree: string; limitBytes: number; mostBytes?: number | undefined },
 ): Promise<{ tree: string; leftOut: LeftOut[] }> {
   let importing: Promise<BlobImport> | null = null
   try {
@@ -57,7 +59,16 @@ export async function captureWorkTree(
       known: new Set(initial.objects),
       imports: () => (importing ??= startBlobImport(scratch)),
     }
-    for await (const entry of readTar(tar)) await takeEntry(entry, capturing)
+    const { mostBytes = MOST_BYTES } = options
+    let sizeBytes = 0
+    for await (const entry of readTar(tar)) {
+      sizeBytes += entry.sizeBytes
+      if (sizeBytes > mostBytes) {
+        const most = `${mostBytes / 2 ** 20} MiB, holes in sparse files counted`
+        throw new GitError('failed', `the work tree of ${scratch.name} holds more than ${most}; it is not captured`)
+      }
+      await takeEntry(entry, capturing)
+    }
     await (await (importing as Promise<BlobImport> | null))?.finish()
     leaveOutLeftovers(capturing)
     const tree = await buildCapturedTree(scratch, initial, files)

@@ -84,11 +84,12 @@ export interface GitRepository {
   /**
    * The tree of a work tree that an agent wrote, from a tar of it. Nothing of it is executed or written to a work
    * tree on the host. `.git` anywhere is left out, untracked files that the `.gitignore`s of `initialTree` ignore are
-   * left out, files over `limitBytes` and special files are left out, and each is named.
+   * left out, files over `limitBytes` and special files are left out, and each is named. Throws {@link GitError}
+   * `failed` for one that holds more than `mostBytes` in all, 8 GiB by default, the holes of sparse files counted.
    */
   captureTree(
     tar: Readable,
-    options: { initialTree: string; limitBytes: number },
+    options: { initialTree: string; limitBytes: number; mostBytes?: number },
   ): Promise<{ tree: string; leftOut: LeftOut[] }>
   /**
    * A tar of a work tree and its `.git`, for a sandbox: a repository with one root commit of that tree and nothing

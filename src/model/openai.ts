@@ -1,7 +1,8 @@
 import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai'
 import { z } from 'zod'
 import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
-import { ModelError, type ChatModel, type Play } from './port.ts'
+import { playHeaders } from './playHeaders.ts'
+import { ModelError, type ChatModel } from './port.ts'
 import { foldChunks } from './stream.ts'
 
 const count = z
@@ -92,18 +93,6 @@ export function createOpenAiModel(options: {
       init,
     )
     return foldChunks(stream)
-  }
-}
-
-/** The headers that tell a scripted endpoint which part it plays. */
-function playHeaders(play: Play): Record<string, string> {
-  return {
-    'x-prchain-role': play.role,
-    'x-prchain-chain': play.chain,
-    'x-prchain-rollout': play.rollout,
-    'x-prchain-stage': String(play.stage),
-    'x-prchain-round': String(play.round),
-    'x-prchain-phase': play.phase ?? 'work',
   }
 }
 

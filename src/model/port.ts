@@ -1,3 +1,4 @@
+import type { WireReply } from '../domain/wireReply.ts'
 import type { ChatReply, ChatRequest } from '../formats/chat.ts'
 
 /** What goes with a model call beside the request. */
@@ -31,6 +32,40 @@ export interface ChatModel {
   complete(request: ChatRequest, options: CallOptions): Promise<ChatReply>
 }
 
+/** A part of a reply's body, as it came. */
+export interface ReplyPart {
+  text: string
+  /** Whether it belongs to the reply's end: the finish reason and all after it; of a reply that is not streamed, all. */
+  isClosing: boolean
+}
+
+/** A reply that is under way. */
+export interface ProviderReply {
+  contentType: string
+  /** The whole body in order, event by event where it is streamed. Ends by throwing {@link ModelError} when it is no whole reply. */
+  parts: AsyncIterable<ReplyPart>
+  /** What was read of it. Throws before `parts` has ended. */
+  read: () => WireReply
+}
+
+/** A provider's endpoint that is sent a request as it is, and whose reply is taken as it comes. */
+export interface Provider {
+  /** As {@link ChatModel.isScripted}. */
+  readonly isScripted: boolean
+  /**
+   * Sends a request for a chat completion once, without retries. Throws {@link ModelError}, with the provider's own
+   * answer where it gave one, or the signal's reason when aborted.
+   */
+  send(body: object, options: CallOptions): Promise<ProviderReply>
+}
+
+/** What a provider answered instead of a completion. */
+export interface ProviderAnswer {
+  status: number
+  contentType: string
+  text: string
+}
+
 /** A call that gave no usable reply. */
 export class ModelError extends Error {
   override name = 'ModelError'
@@ -38,10 +73,18 @@ export class ModelError extends Error {
   readonly kind: 'busy' | 'unavailable' | 'timeout' | 'malformed' | 'cut' | 'context' | 'refused'
   /** What `retry-after` asked for, or null. */
   readonly retryAfterMs: number | null
-  constructor(kind: ModelError['kind'], message: string, retryAfterMs: number | null = null, options?: ErrorOptions) {
+  /** The provider's answer, for those who pass it on; null where there was none or nobody does. */
+  readonly answer: ProviderAnswer | null
+  constructor(
+    kind: ModelError['kind'],
+    message: string,
+    retryAfterMs: number | null = null,
+    options?: ErrorOptions & { answer?: ProviderAnswer },
+  ) {
     super(message, options)
     this.kind = kind
     this.retryAfterMs = retryAfterMs
+    this.answer = options?.answer ?? null
   }
   /** Whether asking the same again may help. */
   get isRetryable(): boolean {

@@ -1,12 +1,12 @@
 import { digestOfRequest } from '../domain/conversation.ts'
 import { recordKey } from '../domain/identifiers.ts'
-import type { Redact } from '../domain/redaction.ts'
 import type { ChatReply, ChatRequest, Message } from '../formats/chat.ts'
 import type { CallRecord } from '../formats/record.ts'
-import type { ChatModel, ModelError, Play } from '../model/port.ts'
+import type { ChatModel, Play } from '../model/port.ts'
 import type { Store } from '../store/port.ts'
 import { DivergedError } from './divergence.ts'
 import type { Fence } from './fence.ts'
+import { askPatiently, type Patience } from './patience.ts'
 
 /** One model call under its key. */
 export interface Call {
@@ -19,37 +19,16 @@ export interface Call {
   signal: AbortSignal
 }
 
-/** How often and how patiently a failing provider is asked before {@link ModelUnavailableError}. */
-export interface RetryLimits {
-  /** Tries in all, the first included. */
-  tries: number
-  /** The first wait; doubled each time, with up to a fifth of jitter taken off. */
-  firstWaitMs: number
-  /** No wait is longer, `retry-after` included. */
-  longestWaitMs: number
-}
-
-/** The provider gave no usable reply within the stated tries. Nothing was stored, so asking again later goes on from here. */
-export class ModelUnavailableError extends Error {
-  override name = 'ModelUnavailableError'
-}
-
 /**
  * `complete(key, request)`: one model call, paid for once. The stored reply is returned when the key has one and the
  * digests agree, else the provider is asked and request and reply are stored before anything is returned.
- * Throws {@link DivergedError}, {@link ModelUnavailableError}, `ModelError` when no retry can help, `FencedError`.
+ * Throws {@link DivergedError}, `ModelUnavailableError`, `ModelError` when no retry can help, `FencedError`.
  */
 export type Complete = (call: Call) => Promise<{ reply: ChatReply; isStored: boolean }>
 
-/** Makes {@link Complete} over a store and a model. `waitMs` must end early when the signal aborts. */
-export function createComplete(ports: {
-  store: Store
-  model: ChatModel
-  redact: Redact
-  retry: RetryLimits
-  wait: (ms: number, signal: AbortSignal) => Promise<void>
-}): Complete {
-  const { store, model, redact, retry, wait } = ports
+/** Makes {@link Complete} over a store and a model. */
+export function createComplete(ports: { store: Store; model: ChatModel } & Patience): Complete {
+  const { store, model, redact } = ports
 
   return async ({ key, request, prefix, play, fence, signal }) => {
     const digest = digestOfRequest(request)
@@ -58,7 +37,14 @@ export function createComplete(ports: {
 
     await fence.check()
     const startedAt = new Date().toISOString()
-    const { reply, failures } = await ask()
+    const { reply, failures } = await askPatiently({
+      patience: ports,
+      key,
+      model: request.model,
+      ask: () => model.complete(request, { idempotencyKey: key, play, signal }),
+      check: () => fence.check(),
+      signal,
+    })
     await fence.check()
     const { model: name, messages, tools, ...parameters } = request
     const record: CallRecord = {
@@ -79,37 +65,10 @@ export function createComplete(ports: {
     }
     const { value, isNew } = await store.putRecord(recordKey.call(key), record)
     return { reply: agreed(value, digest).reply, isStored: !isNew }
-
-    async function ask(): Promise<{ reply: ChatReply; failures: CallRecord['failures'] }> {
-      const failures: CallRecord['failures'] = []
-      for (;;) {
-        try {
-          return { reply: await model.complete(request, { idempotencyKey: key, play, signal }), failures }
-        } catch (error) {
-          const modelError = asModelError(error)
-          if (signal.aborted || !modelError?.isRetryable) throw error
-          failures.push({ kind: modelError.kind, message: redact(modelError.message), at: new Date().toISOString() })
-          if (failures.length >= retry.tries) {
-            throw new ModelUnavailableError(
-              `${request.model} gave no usable reply to call ${key} in ${failures.length} tries; last: ${redact(modelError.message)}`,
-              { cause: error },
-            )
-          }
-          const doubled = retry.firstWaitMs * 2 ** (failures.length - 1)
-          const backOffMs = doubled * (1 - Math.random() / 5)
-          await wait(Math.min(Math.max(backOffMs, modelError.retryAfterMs ?? 0), retry.longestWaitMs), signal)
-          await fence.check()
-        }
-      }
-    }
   }
 
   function agreed(record: CallRecord, digest: string): CallRecord {
     if (record.digest !== digest) throw new DivergedError('call', record.key, record.digest, digest)
     return record
   }
-}
-
-function asModelError(error: unknown): ModelError | null {
-  return error instanceof Error && error.name === 'ModelError' ? (error as ModelError) : null
 }

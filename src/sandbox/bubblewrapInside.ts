@@ -12,6 +12,8 @@ const LINKER_FILES = ['/etc/ld.so.cache', '/etc/alternatives']
 /** Programs that are brought in from elsewhere on the configured PATH, with the folder that they are in. */
 const BROUGHT_PROGRAMS = ['node', 'python3', 'git']
 const BROUGHT_FOLDER = '/programs'
+/** What of `/proc` is the host kernel's own: as root's user, which ours is where the worker is root, it could be written to. */
+const KERNEL_SETTINGS = ['sys', 'sysrq-trigger', 'irq', 'bus', 'fs', 'acpi', 'scsi'].map((name) => `/proc/${name}`)
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
 /** The folders of a sandbox that are writable inside, below its `parts`. */
 export const PARTS = ['repo', 'home', 'tmp'] as const
@@ -40,6 +42,7 @@ export function bubblewrapArguments(options: {
   const system = SYSTEM_FOLDERS.filter((name) => existsSync(name)).flatMap((name) =>
     lstatSync(name).isSymbolicLink() ? ['--symlink', readlinkSync(name), name] : ['--ro-bind', name, name],
   )
+  const covered = KERNEL_SETTINGS.filter((name) => existsSync(name)).flatMap((name) => ['--ro-bind', name, name])
   const linker = LINKER_FILES.filter((name) => existsSync(name)).flatMap((name) => ['--ro-bind', name, name])
   return [
     // Its first process is bubblewrap itself, whose variables the agent can read.
@@ -47,7 +50,7 @@ export function bubblewrapArguments(options: {
     ...['--uid', '1000', '--gid', '1000', '--cap-drop', 'ALL', '--hostname', 'sandbox'],
     ...system,
     ...['--ro-bind', join(folder, 'etc'), '/etc', ...linker],
-    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/var'],
+    ...['--proc', '/proc', ...covered, '--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/var'],
     ...['--bind', join(parts, 'repo'), REPOSITORY, '--bind', join(parts, 'home'), HOME],
     ...['--bind', join(parts, 'tmp'), '/tmp'],
     ...brought.flatMap(({ from, to }) => ['--ro-bind', from, to]),

@@ -4,6 +4,7 @@ import type { ChannelLine } from './channelLine.ts'
 import {
   AGENT_ID,
   REPOSITORY,
+  SEEDS,
   containerOptions,
   memoryLimit,
   writableFolders,
@@ -83,6 +84,7 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
           })
         await container.start()
         if (await isPodman(engine)) await giveFolders(container, options)
+        for (const folder of environment?.writable ?? []) await laySeed(container, folder)
         await container.rename({ name: containerName(name) })
         return open(name, await container.inspect())
       }
@@ -112,13 +114,28 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
   }
 }
 
+/** Lays what an image has in a writable folder into that folder's mount. */
+async function laySeed(container: Docker.Container, folder: string): Promise<void> {
+  await runAsRoot(container, ['cp', '-a', `${SEEDS}${folder}/.`, `${folder}/`])
+}
+
 /** Gives the agent its folders, where mounts know no owner. */
 async function giveFolders(container: Docker.Container, limits: ContainerLimits): Promise<void> {
   const own = writableFolders(limits).filter(({ ownerId }) => ownerId === AGENT_ID)
-  const chown = await startAsRoot(container, ['chown', `${AGENT_ID}:${AGENT_ID}`, ...own.map(({ path }) => path)])
-  await chown.stdout.resume().toArray()
-  const code = await chown.exitCode()
-  if (code !== 0) throw new Error(`chown in a new container ended with ${code}: ${chown.stderr()}`)
+  await runAsRoot(container, ['chown', `${AGENT_ID}:${AGENT_ID}`, ...own.map(({ path }) => path)])
+}
+
+/** Runs a program in a new container, which must succeed. */
+async function runAsRoot(container: Docker.Container, argv: readonly string[]): Promise<void> {
+  const run = await startAsRoot(container, argv)
+  await run.stdout.resume().toArray()
+  const code = await run.exitCode()
+  if (code === 0) return
+  const said = run.stderr().trim()
+  throw new SandboxError(
+    'invalid',
+    `${argv.join(' ')} in a new container ended with ${code}: ${said}; is its disk too small?`,
+  )
 }
 
 /**
@@ -145,7 +162,7 @@ async function describeEngine(engine: DockerEngine, limits: ContainerLimits): Pr
       { what: 'root file system', how: 'read-only' },
       {
         what: 'disk',
-        how: `tmpfs of fixed size: ${folders.join(', ')}; folders that an environment calls writable, and volumes of its image, are not held`,
+        how: `tmpfs of fixed size: ${folders.join(', ')}, and each folder that an environment calls writable ${mebibytes(limits.diskBytes)}; volumes that its image declares are not held`,
       },
       {
         what: 'memory',

@@ -37,14 +37,21 @@ export interface WritableFolder {
   ownerId: number
 }
 
-/** Where a container can be written to. All of it is memory, counted as the container's own. */
-export function writableFolders({ diskBytes }: ContainerLimits): WritableFolder[] {
+/** Where a prepared image keeps what is laid in its further writable folders. */
+export const SEEDS = '/usr/lib/prchain'
+
+/**
+ * Where a container can be written to, the environment's own folders last. All of it is memory, counted as the
+ * container's own.
+ */
+export function writableFolders({ diskBytes }: ContainerLimits, further: readonly string[] = []): WritableFolder[] {
   const half = Math.floor(diskBytes / 2)
   return [
     { path: REPOSITORY, sizeBytes: diskBytes, options: 'mode=755,exec', ownerId: AGENT_ID },
     { path: HOME, sizeBytes: half, options: 'mode=755,exec', ownerId: AGENT_ID },
     { path: '/tmp', sizeBytes: half, options: 'mode=1777,exec', ownerId: 0 },
     { path: RECORDS, sizeBytes: RECORD_BYTES, options: 'mode=700,noexec', ownerId: 0 },
+    ...further.map((path) => ({ path, sizeBytes: diskBytes, options: 'mode=755,exec', ownerId: AGENT_ID })),
   ]
 }
 
@@ -52,8 +59,8 @@ export function writableFolders({ diskBytes }: ContainerLimits): WritableFolder[
  * What a container's memory is held to: what processes may use and all that its folders can hold, so that full disks
  * end no process, neither the agent's nor ours. Without swap.
  */
-export function memoryLimit(limits: ContainerLimits): number {
-  const folders = writableFolders(limits).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+export function memoryLimit(limits: ContainerLimits, further: readonly string[] = []): number {
+  const folders = writableFolders(limits, further).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   return limits.memoryBytes + folders + SHARED_MEMORY_BYTES
 }
 
@@ -72,7 +79,8 @@ export function containerOptions(options: {
   const { containerName, spec, image, limits, isPodman } = options
   const labels = Object.entries({ owner: 'prchain', ...spec.labels, name: spec.name })
   const env = { HOME, LANG: 'C.UTF-8', TZ: 'UTC', PYTHONHASHSEED: '0', ...spec.environment?.env }
-  const memory = memoryLimit(limits)
+  const further = spec.environment?.writable ?? []
+  const memory = memoryLimit(limits, further)
   return {
     name: containerName,
     Image: image,
@@ -84,8 +92,6 @@ export function containerOptions(options: {
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     Labels: Object.fromEntries(labels.map(([key, value]) => [`prchain.${key}`, value])),
     Healthcheck: { Test: ['NONE'] },
-    // Anonymous volumes: the engine copies what the image has there, and removes them with the container.
-    Volumes: Object.fromEntries((spec.environment?.writable ?? []).map((folder) => [folder, {}])),
     HostConfig: {
       NetworkMode: 'none',
       Init: true,
@@ -94,7 +100,7 @@ export function containerOptions(options: {
       SecurityOpt: ['no-new-privileges'],
       ReadonlyRootfs: true,
       Tmpfs: Object.fromEntries(
-        writableFolders(limits).map(({ path, sizeBytes, options: mount, ownerId }) => [
+        writableFolders(limits, further).map(({ path, sizeBytes, options: mount, ownerId }) => [
           path,
           `rw,nosuid,nodev,size=${sizeBytes},${mount}${isPodman ? '' : `,uid=${ownerId},gid=${ownerId}`}`,
         ]),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { pack } from 'tar-stream'
 import { buildOnce } from './dockerBuild.ts'
-import { AGENT_ID, HOME, RECORDS, REPOSITORY } from './dockerContainer.ts'
+import { AGENT_ID, HOME, RECORDS, REPOSITORY, SEEDS } from './dockerContainer.ts'
 import type { DockerEngine } from './dockerEngine.ts'
 import { hasImage, inspectImage } from './dockerImage.ts'
 import { SandboxError } from './port.ts'
@@ -10,13 +10,13 @@ import { REQUIRED_PROGRAMS } from './runner.ts'
 const LACKS = 'prchain: the image lacks'
 
 /**
- * Looks for what a sandbox needs, and makes its folders, the agent's user, and the writable folders the agent's. Other
- * folders that the image declares as volumes stay as they are.
+ * Looks for what a sandbox needs, and makes its folders, the agent's user, and the writable folders the agent's, which
+ * are kept aside too: a container lays them on a mount of their size.
  */
 const PREPARATION = `
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 lacks=
-for program in ${REQUIRED_PROGRAMS.join(' ')} setpriv chown id sleep; do
+for program in ${REQUIRED_PROGRAMS.join(' ')} setpriv chown cp id sleep; do
   command -v "$program" >/dev/null || lacks="$lacks $program"
 done
 if [ -z "$lacks" ]; then
@@ -33,7 +33,8 @@ id ${AGENT_ID} >/dev/null 2>&1 || echo "agent:x:${AGENT_ID}:${AGENT_ID}::${HOME}
 while IFS=: read -r name password group members; do [ "$group" = ${AGENT_ID} ] && break; done < /etc/group ||
   echo "agent:x:${AGENT_ID}:" >> /etc/group
 for folder in "$@"; do
-  mkdir -p "$folder" && chown -R -h ${AGENT_ID}:${AGENT_ID} "$folder" || exit 1
+  mkdir -p "$folder" "${SEEDS}$folder" && chown -R -h ${AGENT_ID}:${AGENT_ID} "$folder" || exit 1
+  cp -a "$folder/." "${SEEDS}$folder/" || exit 1
 done
 `
 

@@ -105,6 +105,26 @@ describe('a work tree made to do harm', () => {
     expect(leftOut).toHaveLength(7)
   })
 
+  it('may hold more than any disk, in files of holes: it is refused at the ceiling, and no more of it is read', async () => {
+    const lab = await makeLab()
+    let read = 0
+    const holes = async function* () {
+      const files = Array.from({ length: 64 }, (_, n) => ({ name: `hole${n}`, content: Buffer.alloc(1 << 20) }))
+      for await (const chunk of makeTar(files)) {
+        read += (chunk as Buffer).length
+        yield chunk as Buffer
+      }
+    }
+    const options = { initialTree: lab.tree(), limitBytes: 1000, mostBytes: 8 << 20 }
+    const captured = lab.repository.captureTree(Readable.from(holes(), { objectMode: false }), options)
+    await expect(captured).rejects.toMatchObject({
+      name: 'GitError',
+      kind: 'failed',
+      message: expect.stringContaining('more than 8 MiB') as string,
+    })
+    expect(read).toBeLessThan(16 << 20)
+  })
+
   it('may have a file of 5 GB: it is named and passed over, never held', async () => {
     const lab = await makeLab()
     const sizeBytes = 5 * 1024 ** 3

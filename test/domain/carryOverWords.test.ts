@@ -39,6 +39,8 @@ describe('the words of carry-over', () => {
   test('a conflict marker is one at the beginning of a line, of carry-over’s own labels', () => {
     expect(hasMarker('a\n<<<<<<< upstream\nb\n')).toBe(true)
     expect(hasMarker('a\n>>>>>>> yours')).toBe(true)
+    expect(hasMarker('a\n||||||| 3f2a1b0\nold\n=======\nnew\n')).toBe(true)
+    expect(hasMarker('| a ||||||| b |\n')).toBe(false)
     expect(hasMarker('a\n=======\nTitle\n=======\n')).toBe(false)
     expect(hasMarker('see `<<<<<<< upstream` in the docs')).toBe(false)
   })

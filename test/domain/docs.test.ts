@@ -8,6 +8,7 @@ import { PARKING_TYPES } from '../../src/domain/failure.ts'
 import { campaign, campaignPlan, mining } from '../../src/formats/campaign.ts'
 import { chain, chainImport } from '../../src/formats/chain.ts'
 import { environment } from '../../src/formats/environment.ts'
+import * as exchanges from '../../src/formats/exchange.ts'
 import * as outputs from '../../src/formats/output.ts'
 import * as states from '../../src/formats/state.ts'
 import { pullRequest } from '../../src/formats/pullRequest.ts'
@@ -37,6 +38,11 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.stage/1': rollouts.stageState,
   'prchain.call/1': records.callRecord,
   'prchain.command/1': records.commandRecord,
+  'prchain.grant/1': exchanges.grant,
+  'prchain.revocation/1': exchanges.revocation,
+  'prchain.exchange/1': exchanges.exchangeRecord,
+  'prchain.answer/1': exchanges.answerRecord,
+  'prchain.halt/1': exchanges.haltRecord,
   'prchain.life/1': records.lifeRecord,
   'prchain.checkpoint/1': records.checkpointRecord,
   'prchain.fence/1': records.fenceRecord,

@@ -5,7 +5,7 @@ import { recordKey } from '../../src/domain/identifiers.ts'
 import type { LifeRecord } from '../../src/formats/record.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
-import { openLab, until, type Lab } from './lab.ts'
+import { exampleForTests, openLab, until, type Lab } from './lab.ts'
 
 const server = await temporalForTests()
 
@@ -15,8 +15,16 @@ describe.skipIf(server === null)('a sandbox that is lost in the middle of a stag
     for (const lab of labs) await lab.stop()
   })
 
+  /** The example's environment, with a setup that makes a file and rewrites one, as builds do. */
+  const SETUP = ['mkdir -p made && date > made/by-setup.txt', 'printf "\\n" >> README.md']
+
   async function open(settings: Partial<Config>): Promise<{ lab: Lab; chain: string }> {
-    const lab = await openLab({ temporal: server!.binary, settings: { sandbox: 'process', ...settings } })
+    const { environment } = await exampleForTests()
+    const lab = await openLab({
+      temporal: server!.binary,
+      environment: { ...environment, setup: SETUP },
+      settings: { sandbox: 'process', ...settings },
+    })
     labs.push(lab)
     return { lab, chain: await exampleChain(lab, 2) }
   }

@@ -1,0 +1,88 @@
+import { z } from 'zod'
+import { usage } from './chat.ts'
+import { blobRef, instant } from './common.ts'
+
+/**
+ * What a token of the gateway stands for: one launch of a scaffold for one round. Its key is the token's sha256; the
+ * token itself is on no record.
+ */
+export const grant = z.object({
+  format: z.literal('prchain.grant/1'),
+  rollout: z.string(),
+  chain: z.string(),
+  stage: z.number().int(),
+  /** The round's segment in keys: a number, or `rebase-` and a number. */
+  round: z.string(),
+  /** Counts from 1: each start of the scaffold for the round. */
+  launch: z.number().int().positive(),
+  scaffold: z.string(),
+  /** The model that is asked, whatever the scaffold names. */
+  model: z.string(),
+  issuedAt: instant,
+})
+/** What a token of the gateway stands for. */
+export type Grant = z.infer<typeof grant>
+
+/** A token that is good no longer. */
+export const revocation = z.object({ format: z.literal('prchain.revocation/1'), reason: z.string(), at: instant })
+/** A token that is good no longer. */
+export type Revocation = z.infer<typeof revocation>
+
+/**
+ * What the gateway stores of a scaffold's model call. The conversation is not stored again with each call: `prefix` names
+ * the exchange whose messages this one's begin with, and `messages` holds what came after these, as sent.
+ */
+export const exchangeRecord = z.object({
+  format: z.literal('prchain.exchange/1'),
+  key: z.string(),
+  /** sha256 of the canonical request, without what differs between equal calls. */
+  digest: blobRef,
+  /** The launch that asked for it first. */
+  launch: z.number().int().positive(),
+  request: z.object({
+    prefix: z.object({ key: z.string(), count: z.number().int().positive() }).nullable(),
+    messages: z.array(z.unknown()),
+    /** The tools as sent, a JSON array in the store; null when none were. */
+    tools: blobRef.nullable(),
+    /** Every other member of the request, as sent. */
+    fields: z.record(z.string(), z.unknown()),
+  }),
+  response: z.object({
+    contentType: z.string(),
+    /** The body as it was delivered, byte for byte, compressed by gzip. */
+    body: blobRef,
+    sizeBytes: z.number().int(),
+  }),
+  usage,
+  finishReason: z.string(),
+  startedAt: instant,
+  finishedAt: instant,
+  /** Failed tries before this reply, in order: what the provider said. */
+  failures: z.array(z.object({ kind: z.string(), message: z.string(), at: instant })),
+})
+/** What the gateway stores of a scaffold's model call. */
+export type ExchangeRecord = z.infer<typeof exchangeRecord>
+
+/** One answer that a launch was given in full, from the provider or from the record. */
+export const answerRecord = z.object({
+  format: z.literal('prchain.answer/1'),
+  /** The exchange's key. */
+  exchange: z.string(),
+  digest: blobRef,
+  /** Which of the launch's equal requests it answers, from 0. */
+  n: z.number().int().nonnegative(),
+  at: instant,
+})
+/** One answer that a launch was given in full. */
+export type AnswerRecord = z.infer<typeof answerRecord>
+
+/** Why the gateway gives a launch no more answers for now: its scaffold is to be stopped, and started again later from the record. */
+export const haltRecord = z.object({
+  format: z.literal('prchain.halt/1'),
+  /** As in `domain/failure.ts`. */
+  type: z.string(),
+  reason: z.string(),
+  at: instant,
+})
+/** Why the gateway gives a launch no more answers for now. */
+export type HaltRecord = z.infer<typeof haltRecord>

@@ -1,0 +1,141 @@
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import { recordKey } from '../domain/identifiers.ts'
+import type { WireReply } from '../domain/wireReply.ts'
+import type { WireRequest } from '../domain/wireRequest.ts'
+import type { BlobRef } from '../formats/common.ts'
+import type { ExchangeRecord, Grant } from '../formats/exchange.ts'
+import type { Play, Provider } from '../model/port.ts'
+import type { Store } from '../store/port.ts'
+import { askPatiently, type Patience } from './patience.ts'
+
+const compress = promisify(gzip)
+const expand = promisify(gunzip)
+
+/** One model call of a scaffold under its key. */
+export interface ExchangeCall {
+  key: string
+  digest: BlobRef
+  grant: Grant
+  request: WireRequest
+  /** The stored exchange whose messages this request's begin with, so that only what came after is stored again. */
+  prefix: ExchangeRecord['request']['prefix']
+  play: Play
+  signal: AbortSignal
+  /**
+   * Gets the reply's bytes as they come, but for its end, which is given only when all is stored; null when what was
+   * given is void, because another try begins.
+   */
+  onPart: (part: Buffer | null) => void
+}
+
+/** A stored exchange with the reply's body as it is delivered. */
+export interface Exchanged {
+  record: ExchangeRecord
+  body: Buffer
+  isStored: boolean
+}
+
+/**
+ * `complete` for bytes: a scaffold's model call, paid for once. What the key has on record is returned; else the provider
+ * is sent the request as it is, and request and reply are stored before the reply's end is given. Throws
+ * `ModelUnavailableError`, and `ModelError` when no retry can help.
+ */
+export type Exchange = (call: ExchangeCall) => Promise<Exchanged>
+
+/** Makes {@link Exchange} over a store and a provider. */
+export function createExchange(ports: { store: Store; provider: Provider } & Patience): Exchange {
+  const { store, provider, redact } = ports
+
+  return async (call) => {
+    const { key, grant, request, signal } = call
+    const stored = await store.getRecord<ExchangeRecord>(recordKey.exchange(key))
+    if (stored) return { record: stored, body: await readExchangeBody(store, stored), isStored: true }
+
+    const startedAt = new Date().toISOString()
+    const { reply, failures } = await askPatiently({
+      patience: ports,
+      key,
+      model: grant.model,
+      ask: () => ask(call),
+      check: async () => {},
+      signal,
+    })
+    const record = await store.putRecord(recordKey.exchange(key), {
+      ...(await describe(call, reply)),
+      startedAt,
+      finishedAt: new Date().toISOString(),
+      failures,
+    })
+    if (record.isNew) return { record: record.value, body: reply.body, isStored: false }
+    return { record: record.value, body: await readExchangeBody(store, record.value), isStored: true }
+
+    async function describe(
+      { digest, prefix }: ExchangeCall,
+      { contentType, body, read }: Received,
+    ): Promise<Omit<ExchangeRecord, 'startedAt' | 'finishedAt' | 'failures'>> {
+      const { messages, tools, ...fields } = request
+      const added = messages.slice(prefix?.count ?? 0)
+      return {
+        format: 'prchain.exchange/1',
+        key,
+        digest,
+        launch: grant.launch,
+        request: {
+          prefix,
+          messages: JSON.parse(redact(JSON.stringify(added))) as unknown[],
+          tools: tools === undefined ? null : await store.putBlob(JSON.stringify(tools)),
+          fields,
+        },
+        response: { contentType, body: await store.putBlob(await compress(body)), sizeBytes: body.length },
+        usage: read.usage,
+        finishReason: read.finishReason,
+      }
+    }
+  }
+
+  interface Received {
+    contentType: string
+    body: Buffer
+    read: WireReply
+  }
+
+  async function ask({ key, grant, request, play, signal, onPart }: ExchangeCall): Promise<Received> {
+    const sent = { ...request, model: grant.model }
+    const { contentType, parts, read } = await provider.send(sent, { idempotencyKey: key, play, signal })
+    const given: Buffer[] = []
+    try {
+      for await (const { text, isClosing } of parts) {
+        const bytes = Buffer.from(redact(text))
+        given.push(bytes)
+        if (!isClosing) onPart(bytes)
+      }
+      return { contentType, body: Buffer.concat(given), read: read() }
+    } catch (error) {
+      if (given.length > 0) onPart(null)
+      throw error
+    }
+  }
+}
+
+/** The body of a stored exchange's reply. */
+export async function readExchangeBody(store: Pick<Store, 'getBlob'>, { response }: ExchangeRecord): Promise<Buffer> {
+  return expand(await store.getBlob(response.body))
+}
+
+/** All messages of a stored exchange's request, in order, from it and those that it builds on. */
+export async function readExchangeMessages(
+  store: Pick<Store, 'getRecord'>,
+  record: ExchangeRecord,
+): Promise<unknown[]> {
+  const parts: unknown[][] = []
+  let at: ExchangeRecord | null = record
+  let count = Number.POSITIVE_INFINITY
+  while (at) {
+    const { prefix, messages }: ExchangeRecord['request'] = at.request
+    parts.push(messages.slice(0, count - (prefix?.count ?? 0)))
+    count = prefix?.count ?? 0
+    at = prefix ? await store.getRecord<ExchangeRecord>(recordKey.exchange(prefix.key)) : null
+  }
+  return parts.reverse().flat()
+}

@@ -1,0 +1,68 @@
+import type { Redact } from '../domain/redaction.ts'
+import type { CallRecord } from '../formats/record.ts'
+import type { ModelError } from '../model/port.ts'
+
+/** How often and how patiently a failing provider is asked before {@link ModelUnavailableError}. */
+export interface RetryLimits {
+  /** Tries in all, the first included. */
+  tries: number
+  /** The first wait; doubled each time, with up to a fifth of jitter taken off. */
+  firstWaitMs: number
+  /** No wait is longer, `retry-after` included. */
+  longestWaitMs: number
+}
+
+/** What patience takes from outside. `wait` must end early when the signal aborts. */
+export interface Patience {
+  redact: Redact
+  retry: RetryLimits
+  wait: (ms: number, signal: AbortSignal) => Promise<void>
+}
+
+/** The provider gave no usable reply within the stated tries. Nothing was stored, so asking again later goes on from here. */
+export class ModelUnavailableError extends Error {
+  override name = 'ModelUnavailableError'
+}
+
+/** A try that failed: what the provider said, and when. */
+export type Failure = CallRecord['failures'][number]
+
+/**
+ * Asks a provider until it gives a usable reply: the one place with retries of model calls. `check` runs before each
+ * further try and may throw. Throws {@link ModelUnavailableError}, and `ModelError` when no retry can help.
+ */
+export async function askPatiently<T>(options: {
+  patience: Patience
+  key: string
+  model: string
+  ask: () => Promise<T>
+  check: () => Promise<void>
+  signal: AbortSignal
+}): Promise<{ reply: T; failures: Failure[] }> {
+  const { patience, key, model, ask, check, signal } = options
+  const { redact, retry, wait } = patience
+  const failures: Failure[] = []
+  for (;;) {
+    try {
+      return { reply: await ask(), failures }
+    } catch (error) {
+      const modelError = asModelError(error)
+      if (signal.aborted || !modelError?.isRetryable) throw error
+      failures.push({ kind: modelError.kind, message: redact(modelError.message), at: new Date().toISOString() })
+      if (failures.length >= retry.tries) {
+        throw new ModelUnavailableError(
+          `${model} gave no usable reply to call ${key} in ${failures.length} tries; last: ${redact(modelError.message)}`,
+          { cause: error },
+        )
+      }
+      const doubled = retry.firstWaitMs * 2 ** (failures.length - 1)
+      const backOffMs = doubled * (1 - Math.random() / 5)
+      await wait(Math.min(Math.max(backOffMs, modelError.retryAfterMs ?? 0), retry.longestWaitMs), signal)
+      await check()
+    }
+  }
+}
+
+function asModelError(error: unknown): ModelError | null {
+  return error instanceof Error && error.name === 'ModelError' ? (error as ModelError) : null
+}
