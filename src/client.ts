@@ -23,19 +23,19 @@ import { show } from './cli/show.ts'
 import { status } from './cli/status.ts'
 import { EXIT, InputError, openTerminal, type Terminal } from './cli/terminal.ts'
 import { up } from './cli/up.ts'
+import { gateway } from './cli/gateway.ts'
 import { worker } from './cli/worker.ts'
 
 const CONNECTION = ['store', 'temporalAddress', 'temporalNamespace'] as const
 const OWN_SERVER = ['store', 'temporalNamespace'] as const
 const SERVERS = ['temporalCli', 'temporalPort', 'temporalUiPort', 'resumeEveryMs', 'scriptedSettings', 'seed'] as const
 const ENVIRONMENTS = ['environmentBase', 'environmentNetwork', 'environmentCertificates'] as const
+const GATEWAY = ['modelTimeoutMs', 'modelTries', 'modelRetryMs', 'gatewaySocket'] as const
 const WORKER = [
   'workerActivities',
   'sliceSteps',
   'sliceMs',
-  'modelTimeoutMs',
-  'modelTries',
-  'modelRetryMs',
+  ...GATEWAY,
   'modelStream',
   'dockerHost',
   'sandboxMemoryMb',
@@ -123,6 +123,7 @@ verb(
   (it) => up(it),
 )
 verb('worker', 'one worker alone', [...CONNECTION, 'resumeEveryMs', ...WORKER], (it) => worker(it))
+verb('gateway', 'one gateway alone', [...CONNECTION, ...GATEWAY], (it) => gateway(it))
 verb(
   'mine <repository>',
   'gather pull requests, link them, store the chains',

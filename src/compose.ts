@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { prettifyError, ZodError } from 'zod'
@@ -9,6 +9,7 @@ import { resolveChain, storeChain } from './activities/chainRecord.ts'
 import type { Ports } from './activities/ports.ts'
 import type { EnvironmentBuild } from './activities/stageEnvironment.ts'
 import { ConfigError, readHost, type Config } from './config.ts'
+import { digestOf } from './domain/digest.ts'
 import { createRedact } from './domain/redaction.ts'
 import type { Chain, ChainImport } from './formats/chain.ts'
 import type { StoreRecord } from './formats/record.ts'
@@ -16,14 +17,18 @@ import type { PullRequest } from './formats/pullRequest.ts'
 import { createGitHost } from './git/host.ts'
 import { resolveStage } from './git/reference.ts'
 import type { GitHost } from './git/port.ts'
+import { startGateway, type Gateway } from './gateway/server.ts'
 import { createGitHub } from './github/octokit.ts'
 import { startRecordedGitHub } from './github/recorded.ts'
 import type { GitHub } from './github/port.ts'
 import { createOpenAiModel } from './model/openai.ts'
-import type { ChatModel } from './model/port.ts'
+import type { ChatModel, Provider } from './model/port.ts'
+import { createProvider } from './model/provider.ts'
 import { loadPrompts } from './prompts/prompts.ts'
 import { createComplete } from './record/complete.ts'
+import { createExchange } from './record/exchange.ts'
 import { createExec } from './record/exec.ts'
+import type { Patience } from './record/patience.ts'
 import { createBubblewrapProvider } from './sandbox/bubblewrap.ts'
 import { createDockerProvider } from './sandbox/docker.ts'
 import type { SandboxProvider } from './sandbox/port.ts'
@@ -101,17 +106,26 @@ export function composeSandboxes(config: Config): (kind: SandboxProvider['kind']
 
 /** The chat model: a real endpoint where the settings name one, else the scripted model at `scriptedUrl`. */
 function composeModel(config: Config, scriptedUrl: string | null): ChatModel {
-  const common = { timeoutMs: config.modelTimeoutMs, isStreaming: config.modelStream }
+  return createOpenAiModel({ ...endpointOf(config, scriptedUrl), isStreaming: config.modelStream })
+}
+
+/** The same endpoint, for requests that are passed on as they are. */
+function composeProvider(config: Config, scriptedUrl: string | null): Provider {
+  return createProvider(endpointOf(config, scriptedUrl))
+}
+
+function endpointOf(config: Config, scriptedUrl: string | null) {
+  const timeoutMs = config.modelTimeoutMs
   if (hasRealModel(config)) {
     const baseUrl = config.openaiBaseUrl ?? 'https://api.openai.com/v1'
-    return createOpenAiModel({ ...common, baseUrl, apiKey: config.openaiApiKey ?? 'none', isScripted: false })
+    return { baseUrl, apiKey: config.openaiApiKey ?? 'none', isScripted: false, timeoutMs }
   }
   if (scriptedUrl === null) {
     throw new Error(
-      'no model: set OPENAI_BASE_URL and OPENAI_API_KEY, or run the worker under `prchain up`, which has the scripted model',
+      'no model: set OPENAI_BASE_URL and OPENAI_API_KEY, or run under `prchain up`, which has the scripted model',
     )
   }
-  return createOpenAiModel({ ...common, baseUrl: scriptedUrl, apiKey: 'scripted', isScripted: true })
+  return { baseUrl: scriptedUrl, apiKey: 'scripted', isScripted: true, timeoutMs }
 }
 
 /** How images of environments are built on this host. */
@@ -121,6 +135,38 @@ export function composeEnvironmentBuild(config: Config): EnvironmentBuild {
     network: config.environmentNetwork,
     argumentNames: Object.keys(readHost().build).sort(),
     hasCertificates: config.environmentCertificates !== null,
+  }
+}
+
+/** Where the gateway of a store listens on this host: a short path, as sockets need. */
+export function gatewaySocket(config: Config): string {
+  if (config.gatewaySocket !== null) return resolve(config.gatewaySocket)
+  return join(
+    tmpdir(),
+    `prchain-${digestOf(storeDir(config)).slice('sha256:'.length, 'sha256:'.length + 16)}`,
+    'gateway.sock',
+  )
+}
+
+/** The gateway over the settings' store and model. */
+export async function composeGateway(options: { config: Config; scriptedUrl: string | null }): Promise<Gateway> {
+  const { config, scriptedUrl } = options
+  const store = composeStore(config)
+  const redact = createRedact([config.openaiApiKey, config.githubToken])
+  const exchange = createExchange({
+    store,
+    provider: composeProvider(config, scriptedUrl),
+    redact,
+    ...patienceOf(config),
+  })
+  const listen = { socketPath: gatewaySocket(config) }
+  return startGateway({ store, exchange, normalisations: () => [], listen, redact })
+}
+
+function patienceOf(config: Config): Omit<Patience, 'redact'> {
+  return {
+    retry: { tries: config.modelTries, firstWaitMs: config.modelRetryMs, longestWaitMs: LONGEST_RETRY_WAIT_MS },
+    wait: (ms, signal) => sleep(ms, undefined, { signal }),
   }
 }
 
@@ -134,8 +180,6 @@ export async function composePorts(options: {
   const store = composeStore(config)
   const redact = createRedact([config.openaiApiKey, config.githubToken])
   const model = composeModel(config, scriptedUrl)
-  const retry = { tries: config.modelTries, firstWaitMs: config.modelRetryMs, longestWaitMs: LONGEST_RETRY_WAIT_MS }
-  const wait = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal })
   return {
     store,
     instance: await instanceOf(store),
@@ -146,7 +190,7 @@ export async function composePorts(options: {
     sandboxes: composeSandboxes(config),
     prompts: loadPrompts(),
     redact,
-    complete: createComplete({ store, model, redact, retry, wait }),
+    complete: createComplete({ store, model, redact, ...patienceOf(config) }),
     exec: createExec({ store, redact }),
     writeSamplesFile: (campaign, lines) => writeLines(join(storeDir(config), 'samples'), `${campaign}.jsonl`, lines),
     holder: `${hostname()}/${process.pid}`,

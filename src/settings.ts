@@ -105,6 +105,11 @@ export const SETTINGS = {
     env: 'PRCHAIN_SANDBOX_STARTS',
     help: 'sandboxes that are made or removed at once',
   },
+  gatewaySocket: {
+    schema: z.string().min(1).max(100).nullable().default(null),
+    env: 'PRCHAIN_GATEWAY_SOCKET',
+    help: 'Unix socket of the gateway; one for the store, in the folder for temporary files, by default',
+  },
   environmentBase: {
     schema: z.string().min(1).default('debian:bookworm-slim'),
     env: 'PRCHAIN_ENVIRONMENT_BASE',

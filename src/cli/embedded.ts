@@ -1,6 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
@@ -12,18 +10,16 @@ import { removeServerFile, serverFilePath, writeServerFile } from '../../tempora
 import { composeScriptedModel, hasRealModel, storeDir } from '../compose.ts'
 import { readHost, toEnvironment, type Config } from '../config.ts'
 import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
+import { keepChild } from './child.ts'
 import { FailedError, InputError } from './terminal.ts'
 
-const STOP_WAIT_MS = 15_000
-const QUICK_DEATH_MS = 2_000
-
-/** A Temporal dev server, the scripted model where no real one is named, the schedule, and a worker: one process tree. */
+/** A Temporal dev server, the scripted model where no real one is named, the schedule, a gateway and a worker: one process tree. */
 export interface Embedded {
   address: string
   uiUrl: string
   scriptedUrl: string | null
   /** Process ids, for those who watch or test: they change when a process had to be started again. */
-  processes(): { temporal: number; worker: number | null }
+  processes(): { temporal: number; worker: number | null; gateway: number | null }
   /** Stops the worker, which hands over first, then the rest. Idempotent. */
   stop(): Promise<void>
 }
@@ -79,7 +75,12 @@ export async function startEmbedded(options: {
   let server: DevServer = await startServer()
   const scripted = hasRealModel(config) ? null : await composeScriptedModel(config)
   await prepareSchedule(server.address)
-  let worker: ChildProcess | null = startWorker()
+  const keep = (name: string) => {
+    const file = fileURLToPath(new URL(`../${name}.ts`, import.meta.url))
+    return keepChild({ name, file, dir, env: ownEnvironment, onLine })
+  }
+  const gateway = keep('gateway')
+  const worker = keep('worker')
   const path = serverFilePath(dir)
   await writeServerFile(path, {
     format: 'prchain.server/1',
@@ -94,7 +95,7 @@ export async function startEmbedded(options: {
     address: server.address,
     uiUrl: server.uiUrl,
     scriptedUrl: scripted?.baseUrl ?? null,
-    processes: () => ({ temporal: server.pid, worker: worker?.pid ?? null }),
+    processes: () => ({ temporal: server.pid, worker: worker.pid(), gateway: gateway.pid() }),
     stop: () => (stopping ??= stopAll()),
   }
 
@@ -125,47 +126,21 @@ export async function startEmbedded(options: {
     }
   }
 
-  function startWorker(): ChildProcess {
-    const log = openSync(join(dir, 'logs', 'worker.log'), 'a')
-    const startedMs = Date.now()
-    const child = spawn(process.execPath, [fileURLToPath(new URL('../worker.ts', import.meta.url))], {
-      // All settings go by environment, and the folder has no prchain.config.json that could say otherwise.
-      cwd: dir,
-      env: {
-        ...inherited,
-        ...toEnvironment(config),
-        PRCHAIN_STORE: dir,
-        TEMPORAL_ADDRESS: server.address,
-        ...(scripted ? { PRCHAIN_SCRIPTED_URL: scripted.baseUrl } : {}),
-      },
-      stdio: ['ignore', log, log, 'ipc'],
-      // A group of its own: a Ctrl-C in the terminal reaches this process alone, which stops the worker in order.
-      detached: true,
-    })
-    closeSync(log)
-    child.once('exit', (code, signal) => {
-      if (isStopping) return
-      onLine(
-        `the worker ended by itself (${signal ?? `code ${code}`}); starting it again; its log is ${join(dir, 'logs', 'worker.log')}`,
-      )
-      const delayMs = Date.now() - startedMs < QUICK_DEATH_MS ? QUICK_DEATH_MS : 0
-      worker = null
-      setTimeout(() => {
-        if (!isStopping) worker = startWorker()
-      }, delayMs)
-    })
-    return child
+  /** The settings of a process of ours, over what this one inherited. */
+  function ownEnvironment(): NodeJS.ProcessEnv {
+    return {
+      ...inherited,
+      ...toEnvironment(config),
+      PRCHAIN_STORE: dir,
+      TEMPORAL_ADDRESS: server.address,
+      ...(scripted ? { PRCHAIN_SCRIPTED_URL: scripted.baseUrl } : {}),
+    }
   }
 
   async function stopAll(): Promise<void> {
     isStopping = true
-    if (worker && worker.exitCode === null && worker.signalCode === null) {
-      const gone = once(worker, 'exit')
-      worker.kill('SIGTERM')
-      const late = setTimeout(() => worker?.kill('SIGKILL'), STOP_WAIT_MS)
-      await gone
-      clearTimeout(late)
-    }
+    await worker.stop()
+    await gateway.stop()
     await server.stop()
     await scripted?.close()
     await removeServerFile(path)

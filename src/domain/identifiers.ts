@@ -89,6 +89,7 @@ export const recordKey = {
     round: RoundId,
     what: 'capture' | 'tests' | 'verdict' | 'end' | 'rebase-check',
   ) => `${stagePrefix(rollout, stage)}/${round}/${what}`,
+  gateway: 'gateway',
   grant: (tokenDigest: string) => `grants/${tokenDigest}`,
   revocation: (tokenDigest: string) => `revocations/${tokenDigest}`,
   exchange: (key: string) => `rollouts/${key}`,

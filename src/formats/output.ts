@@ -78,7 +78,18 @@ export const upOutput = z.object({
   address: z.string(),
   temporalUi: z.string(),
   scriptedUrl: z.string().nullable(),
-  processes: z.object({ temporal: z.number().int(), worker: z.number().int().nullable() }),
+  processes: z.object({
+    temporal: z.number().int(),
+    worker: z.number().int().nullable(),
+    gateway: z.number().int().nullable(),
+  }),
+})
+
+/** What `prchain gateway --json` prints when it runs. */
+export const gatewayOutput = z.object({
+  format: z.literal('prchain.gateway-ready/1'),
+  status: z.literal('running'),
+  socketPath: z.string(),
 })
 
 /** What `prchain worker --json` prints when it runs. */
@@ -170,6 +181,7 @@ export const output = z.union([
   demoOutput,
   runOutput,
   upOutput,
+  gatewayOutput,
   workerOutput,
   doctorOutput,
   minedOutput,

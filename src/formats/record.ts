@@ -134,3 +134,8 @@ export const fenceRecord = z.object({
 })
 /** Who may write to a rollout's record. */
 export type FenceRecord = z.infer<typeof fenceRecord>
+
+/** What a store's gateway makes its tokens from. Worth nothing elsewhere. */
+export const gatewayRecord = z.object({ format: z.literal('prchain.gateway/1'), secret: z.string() })
+/** What a store's gateway makes its tokens from. */
+export type GatewayRecord = z.infer<typeof gatewayRecord>

@@ -11,7 +11,7 @@ const KEPT = 8
 /** The place of one request among the equal ones of a launch, held by one client. */
 export interface Claim {
   key: string
-  n: number
+  digest: BlobRef
   /** The client was given all of the answer, or went away before. */
   settle(isDelivered: boolean): Promise<void>
 }
@@ -63,7 +63,7 @@ export class Launch {
     let isSettled = false
     return {
       key,
-      n,
+      digest,
       settle: async (isDelivered) => {
         if (isSettled) return
         isSettled = true

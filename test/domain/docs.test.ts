@@ -47,6 +47,7 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.checkpoint/1': records.checkpointRecord,
   'prchain.fence/1': records.fenceRecord,
   'prchain.store/1': records.storeRecord,
+  'prchain.gateway/1': records.gatewayRecord,
   'prchain.gathered/1': records.gatheredRecord,
   'prchain.round-end/1': records.roundEndRecord,
   'prchain.sample-reference/1': records.sampleReferenceRecord,

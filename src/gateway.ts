@@ -1,0 +1,21 @@
+import { composeGateway } from './compose.ts'
+import { readConfig, type Config } from './config.ts'
+
+/** Runs the gateway until it is asked to stop, then waits for the calls under way: they are paid for. */
+export async function runGateway(options: { config: Config; scriptedUrl: string | null }): Promise<void> {
+  const gateway = await composeGateway(options)
+  process.send?.({ kind: 'ready' })
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', () => resolve())
+    process.once('SIGINT', () => resolve())
+    // The process that started this one is gone: nobody is left to stop it.
+    process.once('disconnect', () => resolve())
+  })
+  await gateway.close()
+}
+
+if (import.meta.main) {
+  const config = readConfig({ flags: {}, env: process.env, dir: process.cwd() })
+  await runGateway({ config, scriptedUrl: config.scriptedUrl })
+  process.exit(0)
+}

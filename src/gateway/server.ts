@@ -1,0 +1,254 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { dirname } from 'node:path'
+import { recordKey, splitRound } from '../domain/identifiers.ts'
+import type { Redact } from '../domain/redaction.ts'
+import { isEventStream } from '../domain/wireReply.ts'
+import { digestMessages, digestOfWireRequest, type Normalisation, type WireRequest } from '../domain/wireRequest.ts'
+import type { Grant, HaltRecord } from '../formats/exchange.ts'
+import type { ModelError, Play } from '../model/port.ts'
+import type { Exchange, Exchanged } from '../record/exchange.ts'
+import type { Store } from '../store/port.ts'
+import { GatewayCall } from './call.ts'
+import { findGrant, TOKEN } from './grants.ts'
+import { asRound, Launch } from './launch.ts'
+
+const MOST_REQUEST_BYTES = 256 * 1024 * 1024
+/** How long calls that are under way are waited for when the gateway is stopped: they are paid for. */
+const DRAIN_MS = 30_000
+
+/** A running gateway. */
+export interface Gateway {
+  /** `http://127.0.0.1:PORT/v1`; null where it listens on a socket. */
+  baseUrl: string | null
+  /** Takes no further calls, waits a while for those under way, and stops listening. Idempotent. */
+  close(): Promise<void>
+}
+
+/** The token itself is on no side of a key. */
+const TOKENS: Normalisation = { what: 'the round’s token', pattern: TOKEN, replacement: 'token' }
+
+/**
+ * Starts the OpenAI-compatible face of the record: scaffolds call it with their round's token, and each call is stored
+ * before its reply's end is delivered, and finished even when the client has gone. What was answered before is answered
+ * from the record, with the same bytes. A provider that stays away halts the launch: its requests are held, not failed.
+ */
+export async function startGateway(options: {
+  store: Store
+  exchange: Exchange
+  /** What differs between equal requests of a scaffold. */
+  normalisations: (scaffold: string) => readonly Normalisation[]
+  listen: { socketPath: string } | { port: number }
+  redact: Redact
+}): Promise<Gateway> {
+  const { store, exchange, normalisations, listen, redact } = options
+  const launches = new Map<string, Promise<Launch>>()
+  const calls = new Map<string, GatewayCall>()
+  const stopping = new AbortController()
+
+  const server = createServer((request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy()
+      else sendError(response, 500, 'gateway_failed', redact((error as Error).message))
+    })
+  })
+  // A model may take longer than any default.
+  server.requestTimeout = 0
+  server.keepAliveTimeout = 60_000
+  if ('port' in listen) server.listen(listen.port, '127.0.0.1')
+  else {
+    await mkdir(dirname(listen.socketPath), { recursive: true, mode: 0o755 })
+    await rm(listen.socketPath, { force: true })
+    server.listen(listen.socketPath)
+  }
+  await once(server, 'listening')
+  // Whoever has a token may call: users inside sandboxes are others.
+  if ('socketPath' in listen) await chmod(listen.socketPath, 0o666)
+  let closing: Promise<void> | null = null
+  return {
+    baseUrl: 'port' in listen ? `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` : null,
+    close: () => (closing ??= close()),
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '').split('?')[0]
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
+    const grant = await findGrant(store, token)
+    if (!grant) return sendError(response, 401, 'invalid_api_key', 'this token stands for no round that is under way')
+    if (request.method === 'GET' && path === '/v1/models') {
+      const model = { id: grant.model, object: 'model', created: 0, owned_by: 'prchain' }
+      return sendJson(response, 200, { object: 'list', data: [model] })
+    }
+    if (request.method !== 'POST' || path !== '/v1/chat/completions')
+      return sendError(response, 404, 'not_found', `the gateway has no ${request.method} ${path}`)
+    const body = await readBody(request)
+    if (body === null)
+      return sendError(response, 400, 'invalid_request', 'the request is not JSON with a list of `messages`')
+    const launch = await launchOf(token, grant)
+    const digests = digestMessages(body.messages, normalisationsOf(grant))
+    const claim = launch.claim(digestOfWireRequest(body, digests, grant.model))
+    let isDelivered = false
+    try {
+      const call = calls.get(claim.key) ?? start(claim.key, launch, { body, digests, digest: claim.digest })
+      isDelivered = await deliver(call, response, grant)
+    } finally {
+      await claim.settle(isDelivered)
+    }
+  }
+
+  function start(
+    key: string,
+    launch: Launch,
+    { body, digests, digest }: { body: WireRequest; digests: readonly string[]; digest: string },
+  ): GatewayCall {
+    const { grant } = launch
+    const call = new GatewayCall((onPart) =>
+      exchange({
+        key,
+        digest,
+        grant,
+        request: body,
+        prefix: launch.prefixOf(key, digests),
+        play: playOf(grant),
+        signal: stopping.signal,
+        onPart,
+      }),
+    )
+    calls.set(key, call)
+    call.done
+      .then(() => launch.remember(key, digests))
+      .catch(() => {})
+      .finally(() => calls.delete(key))
+    return call
+  }
+
+  /** Gives a client a call's reply. False when it went away before it had all of it. */
+  async function deliver(call: GatewayCall, response: ServerResponse, grant: Grant): Promise<boolean> {
+    let sentBytes = 0
+    const stopListening = call.listen({
+      part(bytes) {
+        if (response.destroyed) return
+        if (!response.headersSent) response.writeHead(200, STREAM_HEAD)
+        response.write(bytes)
+        sentBytes += bytes.length
+      },
+      voided() {
+        if (sentBytes > 0) response.destroy()
+      },
+    })
+    const gone = new Promise<null>((resolve) => response.once('close', () => resolve(null)))
+    try {
+      const exchanged = await Promise.race([call.done, gone])
+      if (exchanged === null) return false
+      return await finish(response, exchanged, sentBytes)
+    } catch (error) {
+      return await refuse(error, response, grant)
+    } finally {
+      stopListening()
+    }
+  }
+
+  async function finish(response: ServerResponse, { record, body }: Exchanged, sentBytes: number): Promise<boolean> {
+    const { contentType } = record.response
+    if (!response.headersSent) {
+      response.writeHead(
+        200,
+        isEventStream(contentType)
+          ? { ...STREAM_HEAD, 'content-type': contentType }
+          : { 'content-type': contentType, 'content-length': body.length },
+      )
+    }
+    const finished = new Promise<boolean>((resolve) => {
+      response.once('finish', () => resolve(true))
+      response.once('close', () => resolve(response.writableFinished))
+    })
+    response.end(body.subarray(sentBytes))
+    return finished
+  }
+
+  /** A context that is too long is the scaffold's to deal with; all else halts the launch, and the client is held. */
+  async function refuse(error: unknown, response: ServerResponse, grant: Grant): Promise<false> {
+    const { name, kind, answer, message } = error as ModelError
+    if (name === 'ModelError' && kind === 'context' && answer && !response.headersSent) {
+      response.writeHead(answer.status, { 'content-type': answer.contentType })
+      response.end(redact(answer.text))
+      return false
+    }
+    if (stopping.signal.aborted) {
+      response.destroy()
+      return false
+    }
+    const { rollout, stage, round, launch } = grant
+    const halt: HaltRecord = {
+      format: 'prchain.halt/1',
+      type: haltTypeOf(error),
+      reason: redact(message),
+      at: new Date().toISOString(),
+    }
+    await store.putRecord(recordKey.halt(rollout, stage, asRound(round), launch), halt)
+    if (!response.destroyed) await once(response, 'close')
+    return false
+  }
+
+  function launchOf(token: string, grant: Grant): Promise<Launch> {
+    const known = launches.get(token)
+    if (known) return known
+    const opening = Launch.open(store, grant, normalisationsOf(grant))
+    launches.set(token, opening)
+    opening.catch(() => launches.delete(token))
+    return opening
+  }
+
+  function normalisationsOf({ scaffold }: Grant): readonly Normalisation[] {
+    return [TOKENS, ...normalisations(scaffold)]
+  }
+
+  async function close(): Promise<void> {
+    server.close()
+    const late = new Promise<void>((resolve) => setTimeout(resolve, DRAIN_MS).unref())
+    await Promise.race([Promise.allSettled([...calls.values()].map(({ done }) => done)), late])
+    stopping.abort(new Error('the gateway was stopped'))
+    server.closeAllConnections()
+  }
+}
+
+const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
+
+/** The type of failure, as in `domain/failure.ts`, that parks the chain of a halted launch. */
+function haltTypeOf(error: unknown): string {
+  const { name } = error as Error
+  if (name === 'ModelUnavailableError') return 'ModelUnavailable'
+  return name === 'ModelError' ? 'ModelRefused' : 'InfrastructureUnavailable'
+}
+
+function playOf({ chain, rollout, stage, round }: Grant): Play {
+  const { phase, round: number } = splitRound(asRound(round))
+  return { role: 'agent', chain, rollout, stage, round: number, phase }
+}
+
+async function readBody(request: IncomingMessage): Promise<WireRequest | null> {
+  const chunks: Buffer[] = []
+  let sizeBytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length
+    if (sizeBytes > MOST_REQUEST_BYTES) return null
+    chunks.push(chunk)
+  }
+  try {
+    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    return Array.isArray((body as { messages?: unknown } | null)?.messages) ? (body as WireRequest) : null
+  } catch {
+    return null
+  }
+}
+
+function sendError(response: ServerResponse, status: number, code: string, message: string): void {
+  sendJson(response, status, { error: { message, type: 'invalid_request_error', param: null, code } })
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(JSON.stringify(body))
+}

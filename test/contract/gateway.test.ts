@@ -1,0 +1,216 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import OpenAI from 'openai'
+import { describe, expect, test } from 'vitest'
+import { recordKey } from '../../src/domain/identifiers.ts'
+import type { ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
+import { revokeToken } from '../../src/gateway/grants.ts'
+import { readExchangeBody, readExchangeMessages } from '../../src/record/exchange.ts'
+import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
+
+const ROLLOUT = 'night/acme__tool.1-2/1'
+const user = (content: string) => ({ role: 'user', content })
+const ask = (...contents: string[]) => ({ model: 'whatever', messages: contents.map(user), temperature: 0.7 })
+
+async function exchangesOf({ store }: GatewayLab): Promise<ExchangeRecord[]> {
+  const keys = await store.listRecords(`rollouts/${ROLLOUT}/stages/0/0/exchanges`)
+  return Promise.all(keys.map(async (key) => (await store.getRecord<ExchangeRecord>(key))!))
+}
+
+describe('the gateway', () => {
+  test('passes a request on with the round’s model, and its reply byte for byte, and stores both', async () => {
+    const seen: Record<string, unknown>[] = []
+    const lab = await openGateway(({ body, response }) => {
+      seen.push(body)
+      sendJson(response, completion('Hello', { reasoning_content: 'They greet.', custom: { any: 1 } }))
+    })
+    const request = {
+      ...ask('Hi'),
+      tools: [{ type: 'function', function: { name: 'bash' } }],
+      parallel_tool_calls: true,
+    }
+    const { status, bytes } = await post(lab.gateway, await lab.token(), request)
+    expect([status, JSON.parse(bytes)]).toEqual([
+      200,
+      completion('Hello', { reasoning_content: 'They greet.', custom: { any: 1 } }),
+    ])
+    expect(seen).toEqual([{ ...request, model: 'served' }])
+    const [record] = await exchangesOf(lab)
+    expect(record).toMatchObject({
+      launch: 1,
+      request: { prefix: null, messages: request.messages, fields: { temperature: 0.7, parallel_tool_calls: true } },
+      usage: { promptTokens: 10, completionTokens: 3, cachedTokens: 4 },
+      finishReason: 'stop',
+    })
+    expect(String(await readExchangeBody(lab.store, record!))).toBe(bytes)
+  })
+
+  test('answers a restarted scaffold from the record, with the same bytes, and asks anew for what is asked again', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const first = await post(lab.gateway, await lab.token(), ask('Hi'))
+    const again = await post(lab.gateway, await lab.token(), ask('Hi'))
+    expect([first.bytes, again.bytes].map((bytes) => JSON.parse(bytes).choices[0].message.content)).toEqual([
+      'Reply 1',
+      'Reply 2',
+    ])
+    // Another launch of the scaffold, and another gateway: both answers once more, and then a new one.
+    const gateway = await lab.another()
+    const token = await lab.token(2)
+    expect((await post(gateway, token, ask('Hi'))).bytes).toBe(first.bytes)
+    expect((await post(gateway, token, ask('Hi'))).bytes).toBe(again.bytes)
+    expect(lab.asked).toHaveLength(2)
+    await post(gateway, token, ask('Hi'))
+    expect(lab.asked).toHaveLength(3)
+    const given = () => lab.store.listRecords(recordKey.answers(ROLLOUT, 0, 0, 2))
+    while ((await given()).length < 3) await sleep(5)
+    // One that takes over from a gateway that was killed knows what a running launch had been given.
+    await post(await lab.another(), token, ask('Hi'))
+    expect(lab.asked).toHaveLength(4)
+    expect(new Set(lab.asked).size).toBe(4)
+  })
+
+  test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
+    let isOver = false
+    const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
+    const lab = await openGateway(async ({ response }) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      const all = events('one two three')
+      for (const event of all.slice(0, -3)) response.write(event)
+      await mayEnd
+      isOver = true
+      response.end(all.slice(-3).join(''))
+    })
+    const client = new OpenAI({ baseURL: lab.gateway.baseUrl!, apiKey: await lab.token(), maxRetries: 0 })
+    const params = { ...ask('Count'), stream: true as const, messages: [{ role: 'user' as const, content: 'Count' }] }
+    const words: string[] = []
+    for await (const chunk of await client.chat.completions.create(params)) {
+      const word = chunk.choices[0]?.delta.content
+      if (word) words.push(word)
+      if (words.length === 3 && !isOver) {
+        expect(await exchangesOf(lab)).toEqual([])
+        end()
+      }
+    }
+    expect(words).toEqual(['one ', 'two ', 'three'])
+    const [record] = await exchangesOf(lab)
+    expect(record).toMatchObject({ finishReason: 'stop', usage: { promptTokens: 5 } })
+    const replayed = await post(lab.gateway, await lab.token(2), params)
+    expect(replayed).toMatchObject({ status: 200, bytes: events('one two three').join('') })
+    expect(replayed.type).toContain('text/event-stream')
+    expect(lab.asked).toHaveLength(1)
+  })
+
+  test('finishes a call whose client has gone; who asks again joins it or is given it', async () => {
+    const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>()
+    const lab = await openGateway(async ({ response }) => {
+      await mayAnswer
+      sendJson(response, completion('late'))
+    })
+    const token = await lab.token()
+    const gone = new AbortController()
+    const left = post(lab.gateway, token, ask('Hi'), gone.signal).catch((error: Error) => error.name)
+    while (lab.asked.length === 0) await sleep(5)
+    gone.abort()
+    expect(await left).toBe('AbortError')
+    await sleep(50)
+    const joined = post(lab.gateway, token, ask('Hi'))
+    await sleep(50)
+    answer()
+    expect(JSON.parse((await joined).bytes).choices[0].message.content).toBe('late')
+    expect(lab.asked).toHaveLength(1)
+    expect(await exchangesOf(lab)).toHaveLength(1)
+  })
+
+  test('stores of a conversation only what is new in each call', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const token = await lab.token()
+    await post(lab.gateway, token, ask('a', 'b'))
+    await post(lab.gateway, token, ask('a', 'b', 'c'))
+    const given = () => lab.store.listRecords(recordKey.answers(ROLLOUT, 0, 0, 1))
+    while ((await given()).length < 2) await sleep(5)
+    // Another gateway goes on with the same conversation.
+    await post(await lab.another(), token, ask('a', 'b', 'c', 'd'))
+    await post(lab.gateway, token, ask('x', 'b', 'c', 'd'))
+    const stored = await exchangesOf(lab)
+    const whole = await Promise.all(stored.map((record) => readExchangeMessages(lab.store, record)))
+    const texts = (messages: unknown[]) => (messages as { content: string }[]).map(({ content }) => content).join('')
+    const parts = new Map(whole.map((messages, index) => [texts(messages), texts(stored[index]!.request.messages)]))
+    expect(parts).toEqual(
+      new Map([
+        ['ab', 'ab'],
+        ['abc', 'c'],
+        ['abcd', 'd'],
+        ['xbcd', 'xbcd'],
+      ]),
+    )
+  })
+
+  test('tries again behind the client’s back, and voids what a broken stream had given', async () => {
+    const lab = await openGateway(({ n, response }) => {
+      if (n === 1) return sendJson(response, { error: { message: 'busy' } }, 429)
+      if (n === 2) return void response.end('<html>')
+      if (n === 3) return sendJson(response, completion('at last'))
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      if (n === 4) return void response.write(events('broken off')[1], () => response.destroy())
+      return void response.end(events('whole').join(''))
+    })
+    const token = await lab.token()
+    expect(JSON.parse((await post(lab.gateway, token, ask('Hi'))).bytes).choices[0].message.content).toBe('at last')
+    const [record] = await exchangesOf(lab)
+    expect(record!.failures.map(({ kind }) => kind)).toEqual(['busy', 'malformed'])
+    // The client's connection breaks, it asks again, and gets the whole of the second try.
+    await expect(post(lab.gateway, token, { ...ask('Stream'), stream: true })).rejects.toThrow()
+    expect((await post(lab.gateway, token, { ...ask('Stream'), stream: true })).bytes).toBe(events('whole').join(''))
+    expect(lab.asked).toHaveLength(5)
+  })
+
+  test('halts a launch whose provider stays away, and holds its request', async () => {
+    const lab = await openGateway(({ response }) =>
+      sendJson(response, { error: { message: 'down with sk-secret' } }, 503),
+    )
+    const token = await lab.token()
+    const held = new AbortController()
+    const asking = post(lab.gateway, token, ask('Hi'), held.signal).catch((error: Error) => error.name)
+    let halt: HaltRecord | null = null
+    while (!halt) {
+      await sleep(20)
+      halt = await lab.store.getRecord<HaltRecord>(recordKey.halt(ROLLOUT, 0, 0, 1))
+    }
+    expect(halt.type).toBe('ModelUnavailable')
+    expect(halt.reason).toContain('[masked]')
+    expect(await Promise.race([asking, sleep(100, 'held')])).toBe('held')
+    held.abort()
+    expect(await asking).toBe('AbortError')
+  })
+
+  test('passes on that a context is too long, and lets nobody in without a good token', async () => {
+    const fault = { error: { message: 'maximum context length is 8', code: 'context_length_exceeded' } }
+    const lab = await openGateway(({ response }) => sendJson(response, fault, 400))
+    const token = await lab.token()
+    const refused = await post(lab.gateway, token, ask('Hi'))
+    expect([refused.status, JSON.parse(refused.bytes)]).toEqual([400, fault])
+    for (const wrong of ['', 'none', token.replace(/.$/, (last) => (last === '0' ? '1' : '0'))]) {
+      expect((await post(lab.gateway, wrong, ask('Hi'))).status).toBe(401)
+    }
+    await revokeToken(lab.store, token, 'the round has ended')
+    expect((await post(lab.gateway, token, ask('Hi'))).status).toBe(401)
+    expect((await post(lab.gateway, await lab.token(2), { prompt: 'Hi' })).status).toBe(400)
+    expect(lab.asked).toHaveLength(1)
+  })
+
+  test('serves 200 streams at once, each its own', async () => {
+    const lab = await openGateway(async ({ body, response }) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (const event of events(`echo of ${body.messages[0]!.content}`)) {
+        response.write(event)
+        await sleep(1)
+      }
+      response.end()
+    })
+    const token = await lab.token()
+    const replies = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => post(lab.gateway, token, { ...ask(`number ${n}`), stream: true })),
+    )
+    for (const [n, { bytes }] of replies.entries()) expect(bytes).toBe(events(`echo of number ${n}`).join(''))
+    expect(await exchangesOf(lab)).toHaveLength(200)
+  }, 60_000)
+})

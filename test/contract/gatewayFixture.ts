@@ -1,0 +1,135 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
+import { issueToken } from '../../src/gateway/grants.ts'
+import { startGateway, type Gateway } from '../../src/gateway/server.ts'
+import { createProvider } from '../../src/model/provider.ts'
+import { createExchange } from '../../src/record/exchange.ts'
+import { createFileStore } from '../../src/store/files.ts'
+import type { Store } from '../../src/store/port.ts'
+
+/** What the test's provider does with a request: it may answer, break off, or wait. */
+export type Answer = (asked: {
+  body: Record<string, unknown> & { messages: { role: string; content: string }[]; stream?: boolean }
+  n: number
+  response: ServerResponse
+}) => void | Promise<void>
+
+/** A provider of the test's own, and a gateway before it over one store. */
+export interface GatewayLab {
+  store: Store
+  gateway: Gateway
+  /** How often the provider was asked, and by which keys. */
+  asked: string[]
+  token(launch?: number): Promise<string>
+  /** Another gateway over the same store and provider. */
+  another(): Promise<Gateway>
+}
+
+/** Opens a {@link GatewayLab} for one test. */
+export async function openGateway(answer: Answer, options: { tries?: number } = {}): Promise<GatewayLab> {
+  const dir = mkdtempSync(join(tmpdir(), 'prchain-gateway-'))
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  const asked: string[] = []
+  const upstream = createServer((request, response) => {
+    void (async () => {
+      asked.push(String(request.headers['idempotency-key']))
+      await answer({ body: await bodyOf(request), n: asked.length, response })
+    })()
+  })
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  const baseUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`
+  const store = createFileStore({ dir })
+  const gateways: Gateway[] = []
+  const start = async () => {
+    const redact = (text: string) => text.replaceAll('sk-secret', '[masked]')
+    const exchange = createExchange({
+      store,
+      provider: createProvider({ baseUrl, apiKey: 'sk-secret', isScripted: false, timeoutMs: 20_000 }),
+      redact,
+      retry: { tries: options.tries ?? 3, firstWaitMs: 10, longestWaitMs: 50 },
+      wait: (ms, signal) => sleep(ms, undefined, { signal }),
+    })
+    const gateway = await startGateway({ store, exchange, normalisations: () => [], listen: { port: 0 }, redact })
+    gateways.push(gateway)
+    return gateway
+  }
+  const gateway = await start()
+  onTestFinished(async () => {
+    upstream.closeAllConnections()
+    upstream.close()
+    for (const one of gateways) await one.close()
+  })
+  const place = { rollout: 'night/acme__tool.1-2/1', chain: 'acme__tool.1-2', stage: 0, round: '0' }
+  return {
+    store,
+    gateway,
+    asked,
+    token: (launch = 1) => issueToken(store, { ...place, launch, scaffold: 'test', model: 'served' }),
+    another: start,
+  }
+}
+
+/** A completion as providers send it. */
+export function completion(content: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    id: `chatcmpl-${content.length}`,
+    object: 'chat.completion',
+    created: 1,
+    model: 'served',
+    choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content, ...more } }],
+    usage: { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13, prompt_tokens_details: { cached_tokens: 4 } },
+    system_fingerprint: 'kept as it came',
+  }
+}
+
+/** Sends a JSON body. */
+export function sendJson(response: ServerResponse, body: unknown, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(JSON.stringify(body, null, 1))
+}
+
+/** The events of a streamed completion, a word each. */
+export function events(content: string): string[] {
+  const chunk = (choice: unknown, more = {}) =>
+    `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'served', choices: choice ? [choice] : [], ...more })}\n\n`
+  return [
+    chunk({ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }),
+    ...content.split(/(?<= )/).map((word) => chunk({ index: 0, delta: { content: word }, finish_reason: null })),
+    chunk({ index: 0, delta: {}, finish_reason: 'stop' }),
+    chunk(null, { usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 } }),
+    'data: [DONE]\n\n',
+  ]
+}
+
+/** Sends a request to a gateway as a plain client, and gives status and bytes. */
+export async function post(
+  gateway: Gateway,
+  token: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<{ status: number; bytes: string; type: string }> {
+  const response = await fetch(`${gateway.baseUrl}/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  })
+  return {
+    status: response.status,
+    bytes: await response.text(),
+    type: response.headers.get('content-type') ?? '',
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Parameters<Answer>[0]['body']> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as Parameters<Answer>[0]['body']
+}
