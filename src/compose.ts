@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { prettifyError, ZodError } from 'zod'
 import { resolveChain, storeChain } from './activities/chainRecord.ts'
@@ -33,10 +33,12 @@ import { createBubblewrapProvider } from './sandbox/bubblewrap.ts'
 import { createDockerProvider } from './sandbox/docker.ts'
 import type { SandboxProvider } from './sandbox/port.ts'
 import { createProcessProvider } from './sandbox/process.ts'
+import { SCAFFOLDS } from './scaffolds/index.ts'
 import { startScriptedModel } from './scripted/server.ts'
 import { scriptedSettings, type ScriptedSettings } from './scripted/settings.ts'
 import { createFileStore } from './store/files.ts'
 import type { Store } from './store/port.ts'
+import { createPipToolchains } from './toolchains/pip.ts'
 
 const LONGEST_RETRY_WAIT_MS = 60_000
 const MEBIBYTE = 1024 * 1024
@@ -160,7 +162,13 @@ export async function composeGateway(options: { config: Config; scriptedUrl: str
     ...patienceOf(config),
   })
   const listen = { socketPath: gatewaySocket(config) }
-  return startGateway({ store, exchange, normalisations: () => [], listen, redact })
+  return startGateway({
+    store,
+    exchange,
+    normalisations: (name) => SCAFFOLDS.find((scaffold) => scaffold.name === name)?.normalisations ?? [],
+    listen,
+    redact,
+  })
 }
 
 function patienceOf(config: Config): Omit<Patience, 'redact'> {
@@ -192,6 +200,8 @@ export async function composePorts(options: {
     redact,
     complete: createComplete({ store, model, redact, ...patienceOf(config) }),
     exec: createExec({ store, redact }),
+    toolchains: createPipToolchains({ dir: join(readHost().cacheDir, 'scaffolds'), environment: pipEnvironment() }),
+    gatewayDir: dirname(gatewaySocket(config)),
     writeSamplesFile: (campaign, lines) => writeLines(join(storeDir(config), 'samples'), `${campaign}.jsonl`, lines),
     holder: `${hostname()}/${process.pid}`,
     isDraining,
@@ -204,6 +214,11 @@ export async function composePorts(options: {
       fileBytes: FILE_LIMIT_BYTES,
     },
   }
+}
+
+function pipEnvironment(): Record<string, string> {
+  const { path, cacheDir, network, build } = readHost()
+  return { PATH: path, HOME: dirname(cacheDir), ...network, ...build }
 }
 
 async function instanceOf(store: Store): Promise<string> {

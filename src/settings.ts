@@ -162,7 +162,11 @@ export const SETTINGS = {
     env: 'PRCHAIN_CAMPAIGN',
     help: "the campaign's name",
   },
-  scaffold: { schema: z.enum(['native']).default('native'), env: 'PRCHAIN_SCAFFOLD', help: 'which agent works' },
+  scaffold: {
+    schema: z.enum(['native', 'mini-swe-agent']).default('native'),
+    env: 'PRCHAIN_SCAFFOLD',
+    help: 'which agent works',
+  },
   model: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_MODEL', help: 'model of the agent' },
   judgeModel: {
     schema: z.string().min(1).nullable().default(null),

@@ -78,6 +78,22 @@ export class ReplyUnreadableError extends Error {
   override name = 'ReplyUnreadableError'
 }
 
+/** A scaffold that keeps ending as it should not, whatever is done. */
+export class ScaffoldFailedError extends Error {
+  override name = 'ScaffoldFailedError'
+}
+
+/** The gateway gives a launch no more answers: its scaffold is to be stopped, and started again when the chain goes on. */
+export class HaltedError extends Error {
+  override name = 'HaltedError'
+  /** As in `domain/failure.ts`. */
+  readonly type: string
+  constructor({ type, reason }: { type: string; reason: string }) {
+    super(reason)
+    this.type = type
+  }
+}
+
 /** Input of a workflow that cannot be worked with: no retry helps. */
 export class InvalidInputError extends Error {
   override name = 'InvalidInputError'
@@ -111,6 +127,10 @@ function translate(error: unknown, options: { failures: number; redact: Redact }
     case 'ModelError':
       // Waiting does not make a request shorter; it may bring a key that is let in.
       return fail(named.kind === 'context' ? 'RequestTooLong' : 'ModelRefused')
+    case 'HaltedError':
+      return fail((error as HaltedError).type)
+    case 'ScaffoldFailedError':
+      return fail('ScaffoldFailed')
     case 'ReplyUnreadableError':
       return fail('ReplyUnreadable')
     case 'SetupFailedError':

@@ -2,6 +2,7 @@ import { AGENT_TOOLS } from '../agent/tools.ts'
 import { rebaseRound, recordKey, type RoundId } from '../domain/identifiers.ts'
 import { toSampleMessages } from '../domain/sample.ts'
 import type { Tool, Usage } from '../formats/chat.ts'
+import type { ExchangeRecord } from '../formats/exchange.ts'
 import type { CallRecord, LifeRecord, SampleReferenceRecord } from '../formats/record.ts'
 import type { Ending, RebaseCheck, Rollout, StageResult, StageState, Verdict } from '../formats/rollout.ts'
 import type { Sample } from '../formats/sample.ts'
@@ -11,6 +12,7 @@ import type { RolloutInput, Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
 import { openRollout, type RolloutContext } from './rolloutContext.ts'
 import { playRollout } from './runSlice.ts'
+import { traceScaffold, type ScaffoldTrace } from './scaffoldTrace.ts'
 import { sandboxNameOf } from './stageSandbox.ts'
 
 /** Writes how a stage ended and removes its sandbox. Idempotent. */
@@ -117,21 +119,16 @@ async function assembleSample(options: {
   scope: Scope & { fence: Fence }
 }): Promise<Sample> {
   const { ports, context, accepted, ending, scope } = options
-  const last = accepted.at(-1)!
-  const played = await playRollout(ports, context, {
-    stage: last.stage,
-    round: last.rounds - 1,
-    scope,
-    startedMs: Number.POSITIVE_INFINITY,
-  })
-  if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
+  const { conversation, segments, usageByStage, tools } = await conversationOf()
   const states = new Map<number, StageState>()
   for (const { stage } of accepted) states.set(stage, await context.state(stage))
   const rebases = new Map<number, number>()
   for (const { stage } of accepted) rebases.set(stage, await countRebases(ports, context, stage))
   const isTrained = ({ stage, round }: { stage: number; round: RoundId }) =>
     round === accepted[stage]!.rounds - 1 || round === rebaseRound(rebases.get(stage)! - 1)
-  const messages = toSampleMessages(played.conversation, isTrained)
+  const messages = toSampleMessages(conversation, isTrained).map((message, index) =>
+    message.role === 'assistant' && conversation[index]!.isRepeated ? { ...message, train: false } : message,
+  )
 
   const stages: Sample['stages'] = []
   for (const result of accepted) {
@@ -157,7 +154,7 @@ async function assembleSample(options: {
         (sum, message) => sum + (message.role === 'assistant' ? (message.tool_calls?.length ?? 0) : 0),
         0,
       ),
-      usage: played.usageByStage[result.stage] ?? noUsage(),
+      usage: usageByStage[result.stage] ?? noUsage(),
       rebuilds: lives.filter((life) => life.n > 1).length,
       restored: lives.filter((life) => life.restored !== null).length,
       diverged: lives.flatMap((life) => [...life.diverged, ...life.differing]),
@@ -180,9 +177,28 @@ async function assembleSample(options: {
     scaffold: context.settings.scaffold,
     isScripted: context.settings.isScripted,
     messages,
-    tools: AGENT_TOOLS as Tool[],
+    segments,
+    tools,
     stages,
     prompts: (await context.queries()).prompts,
+  }
+
+  async function conversationOf(): Promise<ScaffoldTrace> {
+    if (context.settings.scaffold !== 'native') return traceScaffold(ports, context, accepted)
+    const last = accepted.at(-1)!
+    const played = await playRollout(ports, context, {
+      stage: last.stage,
+      round: last.rounds - 1,
+      scope,
+      startedMs: Number.POSITIVE_INFINITY,
+    })
+    if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
+    return {
+      conversation: played.conversation.map((traced) => ({ ...traced, isRepeated: false })),
+      segments: [0],
+      usageByStage: played.usageByStage,
+      tools: AGENT_TOOLS as Tool[],
+    }
   }
 }
 
@@ -208,9 +224,13 @@ async function verdictOf(ports: Ports, context: RolloutContext, stage: number, r
 
 /** The agent's steps and tokens over all rounds, refused ones included. */
 async function totalsOf(ports: Ports, id: string): Promise<Pick<Rollout, 'steps' | 'usage'>> {
-  const keys = (await ports.store.listRecords(recordKey.stages(id))).filter((key) => key.includes('/calls/'))
+  const all = await ports.store.listRecords(recordKey.stages(id))
+  const keys = all.filter((key) => key.includes('/calls/') || key.includes('/exchanges/'))
   let usage = noUsage()
-  for (const key of keys) usage = addUsage(usage, (await ports.store.getRecord<CallRecord>(key))!.reply.usage)
+  for (const key of keys) {
+    const record = (await ports.store.getRecord<CallRecord | ExchangeRecord>(key))!
+    usage = addUsage(usage, 'usage' in record ? record.usage : record.reply.usage)
+  }
   return { steps: keys.length, usage }
 }
 

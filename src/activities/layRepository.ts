@@ -27,8 +27,20 @@ export async function sandboxSpec(options: {
       lease: new Date(Date.now() + LEASE_MS).toISOString(),
     },
     environment: found.environment,
+    ...(purpose !== 'tests' && context.settings.scaffold !== 'native' ? { mounts: scaffoldMounts(ports) } : {}),
     ...(found.buildContext ? { buildContext: found.buildContext } : {}),
   }
+}
+
+/** Where a sandbox sees the programs of scaffolds, and the gateway's folder. */
+export const TOOLCHAINS = '/opt/prchain-scaffolds'
+export const GATEWAY = '/run/prchain-gateway'
+
+function scaffoldMounts({ toolchains, gatewayDir }: Ports): SandboxSpec['mounts'] {
+  return [
+    { source: toolchains.dir, target: TOOLCHAINS },
+    { source: gatewayDir, target: GATEWAY },
+  ]
 }
 
 /**

@@ -6,6 +6,7 @@ import type { ChatModel } from '../model/port.ts'
 import type { Prompts } from '../prompts/prompts.ts'
 import type { Complete } from '../record/complete.ts'
 import type { Exec } from '../record/exec.ts'
+import type { Toolchains } from '../toolchains/port.ts'
 import type { SandboxProvider } from '../sandbox/port.ts'
 import type { EnvironmentBuild } from './stageEnvironment.ts'
 import type { Store } from '../store/port.ts'
@@ -26,6 +27,10 @@ export interface Ports {
   redact: Redact
   complete: Complete
   exec: Exec
+  /** Scaffolds' own programs on this host. */
+  toolchains: Toolchains
+  /** The folder of the gateway's socket on this host. */
+  gatewayDir: string
   /** Writes a campaign's samples file, one line each, aside and renamed, and returns its path. */
   writeSamplesFile: (campaign: string, lines: AsyncIterable<string>) => Promise<string>
   /** Host and process, for people. */

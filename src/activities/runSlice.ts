@@ -7,6 +7,8 @@ import type { RolloutInput, Scope } from './edge.ts'
 import { lazySandbox, type LazySandbox } from './lazySandbox.ts'
 import type { Ports } from './ports.ts'
 import { openRollout, requireModel, type RolloutContext } from './rolloutContext.ts'
+import { SCAFFOLDS } from '../scaffolds/index.ts'
+import { runScaffold } from './runScaffold.ts'
 import { turnsUpTo } from './turns.ts'
 
 const COMMAND_TIMEOUT_MS = 120_000
@@ -30,6 +32,8 @@ export async function runSlice(
 ): Promise<Slice> {
   const context = await openRollout(ports, input.rollout)
   requireModel(ports, context)
+  const scaffold = SCAFFOLDS.find(({ name }) => name === context.settings.scaffold)
+  if (scaffold) return runScaffold(ports, context, scaffold, input, scope)
   const startedMs = Date.now()
   const { stage } = input
   const { phase } = splitRound(input.round)

@@ -1,6 +1,6 @@
 /**
  * Types of activity failures that park a chain instead of failing it: what is missing can come back. A model that gives
- * no usable reply, one that refuses (a wrong key, say), replies that stay in another form than asked, and a Docker
+ * no usable reply, one that refuses (a wrong key, say), replies that stay in another form than asked, a scaffold that does not run, and a Docker
  * engine, disk or GitHub that stays away.
  */
 export const PARKING_TYPES: readonly string[] = [
@@ -8,4 +8,5 @@ export const PARKING_TYPES: readonly string[] = [
   'ModelRefused',
   'ReplyUnreadable',
   'InfrastructureUnavailable',
+  'ScaffoldFailed',
 ]

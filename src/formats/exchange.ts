@@ -86,3 +86,18 @@ export const haltRecord = z.object({
 })
 /** Why the gateway gives a launch no more answers for now. */
 export type HaltRecord = z.infer<typeof haltRecord>
+
+/** One start of a scaffold for a round: the last one is the round's, earlier ones were abandoned. */
+export const launchRecord = z.object({
+  format: z.literal('prchain.launch/1'),
+  n: z.number().int().positive(),
+  scaffold: z.string(),
+  version: z.string(),
+  /** The life of the sandbox that it runs in. */
+  life: z.string(),
+  /** What it is asked, in the store. */
+  task: blobRef,
+  startedAt: instant,
+})
+/** One start of a scaffold for a round. */
+export type LaunchRecord = z.infer<typeof launchRecord>

@@ -105,6 +105,8 @@ export const roundEndRecord = z.object({
   format: z.literal('prchain.round-end/1'),
   ending: z.enum(['submitted', 'step-limit', 'no-tool-call', 'context-exceeded']),
   steps: z.number().int().nonnegative(),
+  /** The scaffold's own trajectory file, kept beside ours; null or absent where it has none. */
+  trajectory: blobRef.nullish(),
 })
 /** How a round of the agent ended. */
 export type RoundEndRecord = z.infer<typeof roundEndRecord>

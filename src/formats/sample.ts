@@ -47,6 +47,8 @@ export const sample = z.object({
   /** True when the scripted model played: not a model's work, never to be trained on. */
   isScripted: z.boolean(),
   messages: z.array(sampleMessage),
+  /** Where in `messages` another conversation begins, 0 first: an agent that starts afresh, or rewrites its context, has several. */
+  segments: z.array(z.number().int()),
   tools: z.array(tool),
   stages: z.array(
     z.object({

@@ -12,7 +12,7 @@ import type { ModelError, Play } from '../model/port.ts'
 import type { Exchange, Exchanged } from '../record/exchange.ts'
 import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
-import { findGrant, TOKEN } from './grants.ts'
+import { findGrant, TOKEN } from '../record/grants.ts'
 import { asRound, Launch } from './launch.ts'
 
 const MOST_REQUEST_BYTES = 256 * 1024 * 1024

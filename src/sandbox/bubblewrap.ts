@@ -83,7 +83,7 @@ export function createBubblewrapProvider(options: BubblewrapOptions): SandboxPro
     const userSwitch = [
       ...['bash', '-c', JOINING, 'prchain', String(groups.length), ...groups],
       ...['prlimit', `--nofile=${OPEN_FILES}`, '--core=0', '--'],
-      ...bubblewrapArguments({ program, folder, brought }),
+      ...bubblewrapArguments({ program, folder, brought, mounts: record.mounts ?? [] }),
     ]
     const env = { PATH: searched, ...fixed, ...record.env }
     return openProcessLine({ folder, env, path, userSwitch, scope: { kind: 'mount', ...homeOf(folder) } })

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, lstatSync, openSync, readlinkSync, readSync, realpathSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { Mount } from './port.ts'
 
 /** Where the repository and the home folder stand inside. */
 export const REPOSITORY = '/repo'
@@ -36,8 +37,9 @@ export function bubblewrapArguments(options: {
   program: string
   folder: string
   brought: readonly Brought[]
+  mounts: readonly Mount[]
 }): string[] {
-  const { program, folder, brought } = options
+  const { program, folder, brought, mounts } = options
   const parts = join(folder, 'parts')
   const system = SYSTEM_FOLDERS.filter((name) => existsSync(name)).flatMap((name) =>
     lstatSync(name).isSymbolicLink() ? ['--symlink', readlinkSync(name), name] : ['--ro-bind', name, name],
@@ -54,6 +56,7 @@ export function bubblewrapArguments(options: {
     ...['--bind', join(parts, 'repo'), REPOSITORY, '--bind', join(parts, 'home'), HOME],
     ...['--bind', join(parts, 'tmp'), '/tmp'],
     ...brought.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    ...mounts.flatMap(({ source, target }) => ['--ro-bind', source, target]),
     ...['--remount-ro', '/', '--'],
   ]
 }

@@ -105,6 +105,7 @@ export function containerOptions(options: {
           `rw,nosuid,nodev,size=${sizeBytes},${mount}${isPodman ? '' : `,uid=${ownerId},gid=${ownerId}`}`,
         ]),
       ),
+      Binds: (spec.mounts ?? []).map(({ source, target }) => `${source}:${target}:ro`),
       ShmSize: SHARED_MEMORY_BYTES,
       Memory: memory,
       MemorySwap: memory,

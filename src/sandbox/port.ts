@@ -16,6 +16,15 @@ export interface SandboxSpec {
    * `.git`. `id` differs when the files do: the image is built once for a Dockerfile, a network and an id.
    */
   buildContext?: BuildContext
+  /** Folders of the host that are seen inside, read-only: our own programs and the gateway's socket, never anything else. */
+  mounts?: readonly Mount[]
+}
+
+/** A folder of the host that a sandbox sees, read-only. */
+export interface Mount {
+  source: string
+  /** Where it stands inside, by absolute path. Plain processes see the source itself. */
+  target: string
 }
 
 /** The build context of an environment's image. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SandboxError, type ListedSandbox, type SandboxSpec } from './port.ts'
+import { SandboxError, type ListedSandbox, type Mount, type SandboxSpec } from './port.ts'
 import { killProcessesOf } from './processScan.ts'
 
 /** What a sandbox's folder says of it. */
@@ -17,6 +17,7 @@ export interface ProcessSandboxRecord {
   uid: number | null
   /** The control groups of its commands, by absolute path. */
   cgroups: string[]
+  mounts: readonly Mount[]
 }
 
 const RECORD_FILE = 'sandbox.json'
@@ -52,6 +53,7 @@ export async function makeSandboxFolder(options: {
     boot: await readBoot(),
     labels: spec.labels,
     env: spec.environment?.env ?? {},
+    mounts: spec.mounts ?? [],
     ...(await more(life)),
   }
   await mkdir(aside, { recursive: true })

@@ -1,3 +1,4 @@
+import { readObservation } from './toolbox.ts'
 import type { WireMessage } from './wire.ts'
 
 /** What a conversation says of the round that is being played. */
@@ -33,7 +34,7 @@ export function readRound(messages: readonly WireMessage[]): RoundHistory {
     const calls = message.tool_calls ?? []
     if (calls.length === 0) history.hasSilence = true
     else if (!calls.every((call) => isJson(call.function.arguments))) history.hasBadArguments = true
-    else history.observations.push(calls.map((call) => answers.get(call.id) ?? ''))
+    else history.observations.push(calls.map((call) => readObservation(answers.get(call.id) ?? '')))
   }
   return history
 }

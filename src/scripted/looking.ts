@@ -116,7 +116,7 @@ function halve(view: View, { start, end }: { start: number; end: number }): View
 /** An observation as the file's text; null for a command that failed. A shell's observation ends with its exit code. */
 function withoutExitCode(observation: string, tool: string): string | null {
   if (/\[exit code [1-9]\d*\]$/.test(observation)) return null
-  return tool === 'shell' ? observation.replace(/\[exit code 0\]$/, '') : observation
+  return tool !== 'view' ? observation.replace(/\[exit code 0\]$/, '') : observation
 }
 
 function assemble(pieces: readonly Piece[] | null, size: Size | undefined): Seen {

@@ -14,11 +14,17 @@ export interface Toolbox {
   submit(summary: string): ToolUse | null
 }
 
-/** The toolbox of a request's tool names, with `shell` in the place of tools that are not there. */
+/** What mini-swe-agent takes for the end of the work. */
+const MINI_SUBMIT = 'echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT'
+
+/**
+ * The toolbox of a request's tool names, with a shell in the place of tools that are not there: `shell` is the native
+ * agent's, `bash` mini-swe-agent's.
+ */
 export function createToolbox(names: ReadonlySet<string>): Toolbox {
   const use = (name: string, args: Record<string, unknown>): ToolUse | null =>
     names.has(name) ? { name, arguments: args } : null
-  const run = (command: string) => use('shell', { command })
+  const run = (command: string) => use('shell', { command }) ?? use('bash', { command })
   const write = (path: string, content: string) => use('write', { path, content }) ?? run(writeCommand(path, content))
 
   return {
@@ -29,7 +35,7 @@ export function createToolbox(names: ReadonlySet<string>): Toolbox {
       return use('view', { path, ...range }) ?? run(`sed -n ${quote(lines)} -- ${quote(path)}`)
     },
     edit: (path, passage, whole) => use('edit', { path, ...passage }) ?? write(path, whole),
-    submit: (summary) => use('submit', { summary }),
+    submit: (summary) => use('submit', { summary }) ?? use('bash', { command: MINI_SUBMIT }),
   }
 }
 
@@ -57,4 +63,23 @@ export function wrapBase64(bytes: Uint8Array): string {
 /** A text as one word of a shell command. */
 export function quote(text: string): string {
   return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** An observation of mini-swe-agent's as the native shell would have given it; any other as it is. */
+export function readObservation(observation: string): string {
+  if (!observation.startsWith('{')) return observation
+  try {
+    const {
+      returncode,
+      output,
+      output_head: head,
+      output_tail: tail,
+    } = JSON.parse(observation) as Record<string, unknown>
+    if (typeof returncode !== 'number') return observation
+    const text = typeof output === 'string' ? output : `${String(head)}\n${String(tail)}`
+    const end = `[exit code ${returncode}]`
+    return text === '' ? end : `${text.endsWith('\n') ? text : `${text}\n`}${end}`
+  } catch {
+    return observation
+  }
 }

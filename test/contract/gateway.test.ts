@@ -3,7 +3,7 @@ import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
-import { revokeToken } from '../../src/gateway/grants.ts'
+import { revokeToken } from '../../src/record/grants.ts'
 import { readExchangeBody, readExchangeMessages } from '../../src/record/exchange.ts'
 import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
 

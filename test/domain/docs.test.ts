@@ -43,6 +43,7 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.exchange/1': exchanges.exchangeRecord,
   'prchain.answer/1': exchanges.answerRecord,
   'prchain.halt/1': exchanges.haltRecord,
+  'prchain.launch/1': exchanges.launchRecord,
   'prchain.life/1': records.lifeRecord,
   'prchain.checkpoint/1': records.checkpointRecord,
   'prchain.fence/1': records.fenceRecord,

@@ -99,7 +99,11 @@ describe.skipIf(server === null)('a model endpoint that fails', () => {
     // The second wait is a minute: none goes on by itself while this looks.
     const firstAt = new Date().toISOString()
     await until('all to be parked again', async () => (await waits()).every((since) => since > firstAt), 120)
-    expect(await campaign.query(campaignQuery)).toMatchObject({ chains: { parked: many }, parked: { length: 20 } })
+    const told = await until('the campaign to know', async () => {
+      const state = await campaign.query(campaignQuery)
+      return state.chains.parked === many && state
+    })
+    expect(told.parked).toHaveLength(20)
 
     await lab.script({ latencyMs: 500 })
     expect(await resume({ config, target: 'crowd', terminal })).toBe(0)
