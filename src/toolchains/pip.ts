@@ -25,6 +25,18 @@ export function createPipToolchains(options: { dir: string; environment: Record<
     },
   }
 
+  /** The host's Python; where it has no pip, as on Debian, one of ours that has. */
+  async function pythonWithPip(): Promise<string> {
+    const hasPip = await run('python3', ['-m', 'pip', '--version'], { env: environment }).then(
+      () => true,
+      () => false,
+    )
+    if (hasPip) return 'python3'
+    const own = join(dir, '.pip')
+    if (!existsSync(join(own, 'bin', 'pip'))) await run('python3', ['-m', 'venv', '--clear', own], { env: environment })
+    return join(own, 'bin', 'python3')
+  }
+
   async function install(
     folder: string,
     { what, python, packages }: { what: string; python: string; packages: readonly string[] },
@@ -36,7 +48,7 @@ export function createPipToolchains(options: { dir: string; environment: Record<
     await rm(aside, { recursive: true, force: true })
     const flags = ['--quiet', '--no-deps', '--only-binary=:all:', '--python-version', python, '--target', aside]
     try {
-      await run('python3', ['-m', 'pip', 'install', ...flags, ...packages], { env: environment })
+      await run(await pythonWithPip(), ['-m', 'pip', 'install', ...flags, ...packages], { env: environment })
     } catch (cause) {
       await rm(aside, { recursive: true, force: true })
       const said = (cause as { stderr?: string }).stderr?.trim().slice(-1_000) ?? String(cause)
