@@ -1,6 +1,7 @@
 import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai'
 import { z } from 'zod'
 import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
+import { fetchPatiently } from './patientFetch.ts'
 import { playHeaders } from './playHeaders.ts'
 import { ModelError, type ChatModel } from './port.ts'
 import { foldChunks } from './stream.ts'
@@ -60,7 +61,10 @@ export function createOpenAiModel(options: {
   isStreaming: boolean
 }): ChatModel {
   const { baseUrl, apiKey, isScripted, timeoutMs, isStreaming } = options
-  const client = new OpenAI({ baseURL: baseUrl, apiKey, maxRetries: 0, timeout: timeoutMs, logLevel: 'off' })
+  const client = new OpenAI({
+    ...{ baseURL: baseUrl, apiKey, maxRetries: 0, timeout: timeoutMs, logLevel: 'off' },
+    fetch: fetchPatiently,
+  })
 
   return {
     isScripted,

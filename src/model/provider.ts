@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fetchPatiently } from './patientFetch.ts'
 import { isClosingEvent, isEventStream, readWireReply, type WireReply } from '../domain/wireReply.ts'
 import { playHeaders } from './playHeaders.ts'
 import { ModelError, type CallOptions, type Provider, type ProviderReply, type ReplyPart } from './port.ts'
@@ -29,7 +30,7 @@ export function createProvider(options: {
           return new ModelError('timeout', `no reply within ${timeoutMs} ms`, null, { cause: error })
         return new ModelError(kind, describe(error), null, { cause: error })
       }
-      const response = await fetch(url, {
+      const response = await fetchPatiently(url, {
         method: 'POST',
         headers: headersOf(call),
         body: JSON.stringify(body),
