@@ -106,7 +106,9 @@ export async function runScaffold(
     const { settings, provider } = context
     const at = (target: string, source: string) => (provider.isIsolating ? target : source)
     const python = await pythonOf(sandbox, launch)
-    const toolchain = await ports.toolchains.providePython({ ...scaffold, python })
+    const toolchain = await ports.toolchains.providePython({ ...scaffold, python }).catch((cause: Error) => {
+      throw new ScaffoldFailedError(cause.message, { cause })
+    })
     const environment = (await context.environment(stage)).environment
     const { script, stdin } = scaffold.start({
       task: (await store.getBlob(launch.task)).toString('utf8'),

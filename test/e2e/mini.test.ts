@@ -54,6 +54,12 @@ describe.skipIf(server === null || docker === null)('mini-swe-agent, the real on
       4,
     )
     expect(JSON.stringify(sample)).not.toMatch(/prchain-[0-9a-f]{48}/)
+
+    // Under the same script it asks the same, but for what is on its list.
+    await lab.run('again', [chain])
+    const digestsOf = async (campaign: string) =>
+      (await exchangesOf(`${campaign}/${chain}/1`)).map(({ key, digest }) => [key.slice(campaign.length), digest])
+    expect(await digestsOf('again')).toEqual(await digestsOf('whole'))
   }, 300_000)
 
   test('survives kill -9 of worker, gateway, its own process and its container: nothing stored is asked for twice', async () => {
