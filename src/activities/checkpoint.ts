@@ -1,4 +1,4 @@
-import { recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
+import { readRound, recordKey, splitRound } from '../domain/identifiers.ts'
 import type { CheckpointRecord, CommandRecord } from '../formats/record.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Sandbox } from '../sandbox/port.ts'
@@ -48,22 +48,42 @@ export async function takeCheckpoint(options: {
     const { startedAt, finishedAt } = (await ports.store.getRecord<CommandRecord>(recordKey.call(key)))!
     commandMs += Date.parse(finishedAt) - Date.parse(startedAt)
   }
-  const { tree } = await context.repository.captureTree(await sandbox.readRepository(), {
-    initialTree: ground.tree,
-    limitBytes: ports.limits.fileBytes,
-  })
+  const tree = await captureSandbox(ports, context, sandbox, ground.tree)
   if (last?.tree === tree && commandMs - last.commandMs < ports.limits.checkpointMs) return
+  await putCheckpoint({ ports, context, ground, last, after: since.at(-1)!, tree, commandMs, fence })
+}
+
+/** Puts a tree on record as the checkpoint after `last`. */
+export async function putCheckpoint(options: {
+  ports: Ports
+  context: RolloutContext
+  ground: Ground
+  last: CheckpointRecord | null
+  after: string
+  tree: string
+  commandMs: number
+  fence: Fence
+}): Promise<void> {
+  const { ports, context, ground, last, after, tree, commandMs, fence } = options
   const n = (last?.n ?? 0) + 1
-  const made: CheckpointRecord = {
-    format: 'prchain.checkpoint/1',
-    n,
-    after: since.at(-1)!,
-    tree,
-    patch: await ports.store.putBlob(await context.repository.patch(ground.tree, tree)),
-    commandMs,
-  }
+  const patch = await ports.store.putBlob(await context.repository.patch(ground.tree, tree))
+  const made: CheckpointRecord = { format: 'prchain.checkpoint/1', n, after, tree, patch, commandMs }
   await fence.check()
   await ports.store.putRecord(recordKey.checkpoint(context.id, ground.stage, ground.phase, n), made)
+}
+
+/** The tree of a sandbox's work tree, above the tree that it began with. */
+export async function captureSandbox(
+  ports: Ports,
+  context: RolloutContext,
+  sandbox: Sandbox,
+  initialTree: string,
+): Promise<string> {
+  const { tree } = await context.repository.captureTree(await sandbox.readRepository(), {
+    initialTree,
+    limitBytes: ports.limits.fileBytes,
+  })
+  return tree
 }
 
 /** The keys of a phase's recorded commands, in the order they were run. */
@@ -77,8 +97,7 @@ export async function recordedCommandKeys(
   for (const record of await ports.store.listRecords(recordKey.stage(context.id, stage))) {
     const match = /^(\d+|rebase-\d+)\/commands\/(\d+)\.(\d+)\.(\d+)$/.exec(record.slice(prefix.length))
     if (!match) continue
-    const segment = match[1]!
-    const round = splitRound(/^\d+$/.test(segment) ? Number(segment) : (segment as RoundId))
+    const round = splitRound(readRound(match[1]!))
     if (round.phase !== phase) continue
     places.push({
       key: record.slice('rollouts/'.length),

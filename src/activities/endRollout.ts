@@ -1,16 +1,18 @@
 import { AGENT_TOOLS } from '../agent/tools.ts'
 import { rebaseRound, recordKey, type RoundId } from '../domain/identifiers.ts'
 import { toSampleMessages } from '../domain/sample.ts'
-import type { Tool, Usage } from '../formats/chat.ts'
+import { addUsage, noUsage } from '../domain/usage.ts'
+import type { Tool } from '../formats/chat.ts'
 import type { ExchangeRecord } from '../formats/exchange.ts'
 import type { CallRecord, LifeRecord, SampleReferenceRecord } from '../formats/record.ts'
-import type { Ending, RebaseCheck, Rollout, StageResult, StageState, Verdict } from '../formats/rollout.ts'
+import type { Ending, Rollout, StageResult, StageState, Verdict } from '../formats/rollout.ts'
 import type { Sample } from '../formats/sample.ts'
 import type { Fence } from '../record/fence.ts'
 import { captureOf } from './closeRound.ts'
 import type { RolloutInput, Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
 import { openRollout, type RolloutContext } from './rolloutContext.ts'
+import { countRebases } from './rebase.ts'
 import { playRollout } from './runSlice.ts'
 import { traceScaffold, type ScaffoldTrace } from './scaffoldTrace.ts'
 import { sandboxNameOf } from './stageSandbox.ts'
@@ -210,14 +212,6 @@ async function livesOf(ports: Ports, context: RolloutContext, stage: number): Pr
   return Promise.all(keys.map(async (key) => (await ports.store.getRecord<LifeRecord>(key))!))
 }
 
-/** How many tries the rebase round of a stage took; 0 where there was none. */
-async function countRebases(ports: Ports, context: RolloutContext, stage: number): Promise<number> {
-  for (let n = 0; ; n++) {
-    const key = recordKey.round(context.id, stage, rebaseRound(n), 'rebase-check')
-    if (!(await ports.store.getRecord<RebaseCheck>(key))) return n
-  }
-}
-
 async function verdictOf(ports: Ports, context: RolloutContext, stage: number, round: number): Promise<Verdict> {
   return (await ports.store.getRecord<Verdict>(recordKey.round(context.id, stage, round, 'verdict')))!
 }
@@ -232,18 +226,6 @@ async function totalsOf(ports: Ports, id: string): Promise<Pick<Rollout, 'steps'
     usage = addUsage(usage, 'usage' in record ? record.usage : record.reply.usage)
   }
   return { steps: keys.length, usage }
-}
-
-function noUsage(): Usage {
-  return { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }
-}
-
-function addUsage(a: Usage, b: Usage): Usage {
-  return {
-    promptTokens: a.promptTokens + b.promptTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-    cachedTokens: a.cachedTokens + b.cachedTokens,
-  }
 }
 
 /** Reads a rollout's sample from the store as the line of a samples file, or null when it has none. */

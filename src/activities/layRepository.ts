@@ -1,4 +1,5 @@
 import type { Sandbox, SandboxSpec } from '../sandbox/port.ts'
+import { captureSandbox } from './checkpoint.ts'
 import type { Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
@@ -63,20 +64,12 @@ export async function layRepository(options: {
   await lay(restored?.workTree ?? tree)
   if (setup.length === 0) return null
   await setUp(restored ? `setup-${restored.workTree}` : 'setup')
-  const now = await capture()
+  const now = await captureSandbox(ports, context, sandbox, tree)
   if (!restored) return now
   const { workTree, setupTree } = restored
   const byAgent = new Set(await changedPaths(setupTree ?? tree, workTree))
   const again = (await changedPaths(workTree, now)).filter((path) => !byAgent.has(path))
   return context.repository.withPathsFrom(setupTree ?? tree, now, again)
-
-  async function capture(): Promise<string> {
-    const { tree: captured } = await context.repository.captureTree(await sandbox.readRepository(), {
-      initialTree: tree,
-      limitBytes: ports.limits.fileBytes,
-    })
-    return captured
-  }
 
   async function changedPaths(from: string, to: string): Promise<string[]> {
     const changes = await context.repository.changes(from, to)

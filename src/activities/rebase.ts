@@ -95,3 +95,15 @@ async function look(
     feedback: isDone ? '' : renderRebaseFeedback({ markers, broken, hasRun: report?.status === 'completed' }),
   }
 }
+
+/** How many tries the rebase round of a stage took; 0 where there was none. */
+export async function countRebases(
+  ports: Pick<Ports, 'store'>,
+  context: RolloutContext,
+  stage: number,
+): Promise<number> {
+  for (let n = 0; ; n++) {
+    const key = recordKey.round(context.id, stage, rebaseRound(n), 'rebase-check')
+    if (!(await ports.store.getRecord<RebaseCheck>(key))) return n
+  }
+}

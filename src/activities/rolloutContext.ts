@@ -13,6 +13,8 @@ import { findStageEnvironment, openBuildContext } from './stageEnvironment.ts'
 import { findSubmodules } from './submodules.ts'
 import type { Ports } from './ports.ts'
 
+const COMMAND_TIMEOUT_MS = 120_000
+
 /** A rollout with all that its activities look up: settings, chain, repository, environment. */
 export interface RolloutContext {
   id: string
@@ -24,6 +26,8 @@ export interface RolloutContext {
   provider: SandboxProvider
   /** A stage's environment, chosen once for the rollout; null with the reason when it has none. */
   environment(stage: number): Promise<FoundEnvironment>
+  /** How long one command of an agent may run. */
+  commandTimeoutMs(stage: number): Promise<number>
   stage(index: number): Stage
   queries(): Promise<Queries>
   state(stage: number): Promise<StageState>
@@ -102,6 +106,12 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
     return { environment: found.environment, origin: found.origin, reason: null }
   }
 
+  function environment(stage: number): Promise<FoundEnvironment> {
+    const known = environments.get(stage) ?? environmentOf(stage)
+    environments.set(stage, known)
+    return known
+  }
+
   async function readGiven(blob: string): Promise<Environment> {
     return environmentSchema.parse(JSON.parse((await store.getBlob(blob)).toString('utf8')))
   }
@@ -118,11 +128,8 @@ export async function openRollout(ports: Ports, id: string): Promise<RolloutCont
       return repository
     },
     provider: ports.sandboxes(settings.sandbox),
-    environment(stage) {
-      const known = environments.get(stage) ?? environmentOf(stage)
-      environments.set(stage, known)
-      return known
-    },
+    environment,
+    commandTimeoutMs: async (stage) => (await environment(stage)).environment?.timeouts.commandMs ?? COMMAND_TIMEOUT_MS,
     stage: (index) => chain.stages[index]!,
     queries: () => need(store.getRecord<Queries>(recordKey.queries(id)), `queries of rollout ${id}`),
     state: (stage) =>

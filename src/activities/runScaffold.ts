@@ -1,14 +1,14 @@
 import { recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
 import type { AnswerRecord, HaltRecord, LaunchRecord } from '../formats/exchange.ts'
-import type { CheckpointRecord, RoundEndRecord } from '../formats/record.ts'
+import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import { issueToken, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
 import type { CommandOutcome, Sandbox } from '../sandbox/port.ts'
-import { lastCheckpoint } from './checkpoint.ts'
+import { captureSandbox, lastCheckpoint, putCheckpoint } from './checkpoint.ts'
 import { ScaffoldFailedError, HaltedError, type RolloutInput, type Scope } from './edge.ts'
-import { groundOf, type Ground } from './ground.ts'
+import { groundOf } from './ground.ts'
 import { GATEWAY, TOOLCHAINS } from './layRepository.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
@@ -43,12 +43,8 @@ export async function runScaffold(
     const open = () => openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
     if (known) return { status: 'ended', ending: known.ending, steps: known.steps, place: (await open()).place }
     const last = await lastLaunch()
-    const isHalted = last !== null && (await haltOf(last)) !== null
-    if (last && !isHalted) {
-      const found = await context.provider.find(sandboxNameOf(context, ground))
-      if (found?.life !== last.life) await abandon(last, 'its sandbox was lost')
-    }
-    if (last && isHalted) await abandon(last, 'the gateway had halted it')
+    const fault = last && (await faultOf(last))
+    if (last && fault) await abandon(last, fault)
     const { sandbox, life, place } = await open()
     const launch = last && life.life === last.life ? last : await begin(sandbox, (last?.n ?? 0) + 1)
     const outcome = await follow(sandbox, launch)
@@ -67,6 +63,13 @@ export async function runScaffold(
   async function lastLaunch(): Promise<LaunchRecord | null> {
     const keys = await store.listRecords(recordKey.launches(context.id, stage, round))
     return keys.length === 0 ? null : store.getRecord<LaunchRecord>(keys.at(-1)!)
+  }
+
+  /** Why a launch cannot be waited for any longer, or null. */
+  async function faultOf(launch: LaunchRecord): Promise<string | null> {
+    if (await haltOf(launch)) return 'the gateway had halted it'
+    const found = await context.provider.find(sandboxNameOf(context, ground))
+    return found?.life === launch.life ? null : 'its sandbox was lost'
   }
 
   function haltOf({ n }: LaunchRecord): Promise<HaltRecord | null> {
@@ -96,6 +99,11 @@ export async function runScaffold(
     await context.provider.remove(sandboxNameOf(context, ground))
   }
 
+  /** The key of the command that a launch is. */
+  function commandOf({ n }: LaunchRecord): string {
+    return `scaffold.${round}.${n}`
+  }
+
   function tokenOf({ n }: LaunchRecord): Promise<string> {
     const { chain, settings } = context
     const place = { rollout: context.id, chain: chain.id, stage, round: String(round), launch: n }
@@ -109,7 +117,6 @@ export async function runScaffold(
     const toolchain = await ports.toolchains.providePython({ ...scaffold, python }).catch((cause: Error) => {
       throw new ScaffoldFailedError(cause.message, { cause })
     })
-    const environment = (await context.environment(stage)).environment
     const { script, stdin } = scaffold.start({
       task: (await store.getBlob(launch.task)).toString('utf8'),
       toolchain: `${at(TOOLCHAINS, ports.toolchains.dir)}/${toolchain}`,
@@ -117,11 +124,11 @@ export async function runScaffold(
       token: await tokenOf(launch),
       model: settings.model,
       maxSteps: settings.maxSteps,
-      commandTimeoutMs: environment?.timeouts.commandMs ?? 120_000,
+      commandTimeoutMs: await context.commandTimeoutMs(stage),
     })
     const over = new AbortController()
     const signal = AbortSignal.any([scope.signal, over.signal])
-    const running = sandbox.exec(`scaffold.${round}.${launch.n}`, { script, stdin, timeoutMs: ROUND_LIMIT_MS }, signal)
+    const running = sandbox.exec(commandOf(launch), { script, stdin, timeoutMs: ROUND_LIMIT_MS }, signal)
     const look = setInterval(() => void check().catch((error: unknown) => over.abort(error)), LOOK_MS)
     try {
       return await running
@@ -144,7 +151,7 @@ export async function runScaffold(
   async function pythonOf(sandbox: Sandbox, launch: LaunchRecord): Promise<string> {
     const script = 'python3 -I -c "import sys; print(\'%d.%d\' % sys.version_info[:2])"'
     const { exitCode, output } = await sandbox.exec(
-      `scaffold.${round}.${launch.n}.python`,
+      `${commandOf(launch)}.python`,
       { script, timeoutMs: 60_000 },
       scope.signal,
     )
@@ -167,9 +174,14 @@ export async function runScaffold(
   ): Promise<void> {
     await revokeToken(store, await tokenOf(launch), 'the round has ended')
     const own = trajectory === null ? null : await sandbox.readFile(trajectory, TRAJECTORY_LIMIT_BYTES)
-    const checkpoint = await nextCheckpoint(sandbox, ground, launch)
-    await scope.fence.check()
-    await store.putRecord(recordKey.checkpoint(context.id, stage, ground.phase, checkpoint.n), checkpoint)
+    await putCheckpoint({
+      ...{ ports, context, ground, fence: scope.fence },
+      last: await lastCheckpoint(ports, context, ground),
+      after: commandOf(launch),
+      tree: await captureSandbox(ports, context, sandbox, ground.tree),
+      // Nothing of it is on record as commands, so it is never run again.
+      commandMs: Number.MAX_SAFE_INTEGER,
+    })
     const end: RoundEndRecord = {
       format: 'prchain.round-end/1',
       ending,
@@ -177,22 +189,6 @@ export async function runScaffold(
       trajectory: own && (await store.putBlob(ports.redact(own.toString('utf8')))),
     }
     await store.putRecord(endKey, end)
-  }
-
-  async function nextCheckpoint(sandbox: Sandbox, from: Ground, launch: LaunchRecord): Promise<CheckpointRecord> {
-    const { tree } = await context.repository.captureTree(await sandbox.readRepository(), {
-      initialTree: from.tree,
-      limitBytes: ports.limits.fileBytes,
-    })
-    return {
-      format: 'prchain.checkpoint/1',
-      n: ((await lastCheckpoint(ports, context, from))?.n ?? 0) + 1,
-      after: `scaffold.${round}.${launch.n}`,
-      tree,
-      patch: await store.putBlob(await context.repository.patch(from.tree, tree)),
-      // Nothing of it is on record as commands, so it is never run again.
-      commandMs: Number.MAX_SAFE_INTEGER,
-    }
   }
 
   /** All that the scaffold is asked: the message that opened the stage, and what was said of its earlier rounds. */

@@ -11,7 +11,6 @@ import { SCAFFOLDS } from '../scaffolds/index.ts'
 import { runScaffold } from './runScaffold.ts'
 import { turnsUpTo } from './turns.ts'
 
-const COMMAND_TIMEOUT_MS = 120_000
 const REBUILDS_IN_A_SLICE = 3
 
 /** How a slice ended: the round is over, or another slice goes on with it. */
@@ -93,7 +92,7 @@ export async function playRollout(
       model: settings.model,
       seed: settings.seed,
       maxSteps: settings.maxSteps,
-      commandTimeoutMs: (await context.environment(stage)).environment?.timeouts.commandMs ?? COMMAND_TIMEOUT_MS,
+      commandTimeoutMs: await context.commandTimeoutMs(stage),
     },
     turns: await turnsUpTo(ports, context, stage, round),
     fence: scope.fence,

@@ -1,12 +1,14 @@
 import type { TracedMessage } from '../agent/loop.ts'
 import { rebaseRound, recordKey, type RoundId } from '../domain/identifiers.ts'
+import { addUsage, noUsage } from '../domain/usage.ts'
 import { readWireReply } from '../domain/wireReply.ts'
 import { traceExchanges, type Exchanged } from '../domain/wireTrace.ts'
 import type { Tool, Usage } from '../formats/chat.ts'
 import type { ExchangeRecord } from '../formats/exchange.ts'
-import type { RebaseCheck, StageResult } from '../formats/rollout.ts'
+import type { StageResult } from '../formats/rollout.ts'
 import { readExchangeBody, readExchangeMessages } from '../record/exchange.ts'
 import type { Ports } from './ports.ts'
+import { countRebases } from './rebase.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 import { answersOf } from './runScaffold.ts'
 
@@ -29,14 +31,12 @@ export async function traceScaffold(
   const trace: ScaffoldTrace = { conversation: [], segments: [], usageByStage: [], tools: [] }
   const tools = new Map<string, Tool>()
   for (const { stage, rounds } of accepted) {
-    const usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }
+    let usage = noUsage()
     for (const round of await roundsOf(stage, rounds)) {
       const records = await exchangesOf(stage, round)
       for (const record of records) {
         for (const tool of await toolsOf(record)) tools.set(tool.function.name, tool)
-        usage.promptTokens += record.usage.promptTokens
-        usage.completionTokens += record.usage.completionTokens
-        usage.cachedTokens += record.usage.cachedTokens
+        usage = addUsage(usage, record.usage)
       }
       for (const { messages, trainedFrom } of traceExchanges(await Promise.all(records.map(read)))) {
         trace.segments.push(trace.conversation.length)
@@ -51,13 +51,11 @@ export async function traceScaffold(
   return trace
 
   async function roundsOf(stage: number, rounds: number): Promise<RoundId[]> {
-    const found: RoundId[] = []
-    for (let n = 0; ; n++) {
-      const key = recordKey.round(context.id, stage, rebaseRound(n), 'rebase-check')
-      if (!(await ports.store.getRecord<RebaseCheck>(key))) break
-      found.push(rebaseRound(n))
-    }
-    return [...found, ...Array.from({ length: rounds }, (_, n) => n)]
+    const rebases = await countRebases(ports, context, stage)
+    return [
+      ...Array.from({ length: rebases }, (_, n) => rebaseRound(n)),
+      ...Array.from({ length: rounds }, (_, n) => n),
+    ]
   }
 
   async function exchangesOf(stage: number, round: RoundId): Promise<ExchangeRecord[]> {

@@ -3,7 +3,7 @@ import { recordKey } from '../domain/identifiers.ts'
 import type { CheckpointRecord, CommandRecord, LifeRecord } from '../formats/record.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Command, Sandbox, SandboxProvider } from '../sandbox/port.ts'
-import { checkpointTree, lastCheckpoint, recordedCommandKeys } from './checkpoint.ts'
+import { captureSandbox, checkpointTree, lastCheckpoint, recordedCommandKeys } from './checkpoint.ts'
 import type { Scope } from './edge.ts'
 import type { Ground } from './ground.ts'
 import { layRepository, sandboxSpec } from './layRepository.ts'
@@ -119,10 +119,7 @@ async function rebuild(options: {
 
   /** Commands that made another tree than they once did are not to be built upon. */
   async function compare(): Promise<void> {
-    const { tree } = await context.repository.captureTree(await sandbox.readRepository(), {
-      initialTree: ground.tree,
-      limitBytes: ports.limits.fileBytes,
-    })
+    const tree = await captureSandbox(ports, context, sandbox, ground.tree)
     if (tree === checkpoint!.tree) return
     made.differing.push(checkpoint!.after)
     made.setupTree = await restore(checkpoint!, made.setupTree)

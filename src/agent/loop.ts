@@ -1,4 +1,5 @@
 import { callKey, commandKey, recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
+import { addUsage, noUsage } from '../domain/usage.ts'
 import type { AssistantMessage, ChatRequest, Message, Usage } from '../formats/chat.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
@@ -95,7 +96,7 @@ export async function playTurns(options: {
     step: 0,
     liveSteps: 0,
     lastTool: '',
-    usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0 },
+    usage: noUsage(),
   }
   const usageByStage: Usage[] = []
   let prefix: { key: string; count: number } | null = null
@@ -151,8 +152,8 @@ export async function playTurns(options: {
       const { reply, isStored } = await ports.complete({ key, request, prefix, play, fence, signal })
       prefix = { key, count: messages.length }
       if (!isStored) progress.liveSteps++
-      add(progress.usage, reply.usage)
-      add((usageByStage[turn.stage] ??= { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }), reply.usage)
+      progress.usage = addUsage(progress.usage, reply.usage)
+      usageByStage[turn.stage] = addUsage(usageByStage[turn.stage] ?? noUsage(), reply.usage)
       return reply.message
     } catch (error) {
       if ((error as ModelError).name === 'ModelError' && (error as ModelError).kind === 'context')
@@ -188,10 +189,4 @@ export async function playTurns(options: {
     messages.push(message)
     trace.push({ stage: turn.stage, round: turn.round, message })
   }
-}
-
-function add(total: Usage, more: Usage): void {
-  total.promptTokens += more.promptTokens
-  total.completionTokens += more.completionTokens
-  total.cachedTokens += more.cachedTokens
 }

@@ -43,6 +43,11 @@ export function rebaseRound(n: number): RoundId {
   return `rebase-${n}`
 }
 
+/** A round's segment of a key as its id. */
+export function readRound(segment: string): RoundId {
+  return /^\d+$/.test(segment) ? Number(segment) : (segment as RoundId)
+}
+
 /** A part of a stage with a sandbox of its own: the rebase round, where carry-over conflicted, and the work on the request. */
 export type Phase = 'rebase' | 'work'
 

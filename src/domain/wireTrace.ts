@@ -1,4 +1,5 @@
 import type { Message } from '../formats/chat.ts'
+import { textOf } from './wireContent.ts'
 import type { WireReply } from './wireReply.ts'
 
 /** One exchange of a scaffold's conversation. */
@@ -89,11 +90,4 @@ function toAssistant(message: WireReply['message']): Extract<Message, { role: 'a
         }
       : {}),
   }
-}
-
-/** A content as one text: it may be a string, a list of parts, or null. */
-function textOf(content: unknown): string {
-  if (typeof content === 'string') return content
-  if (!Array.isArray(content)) return ''
-  return content.map((part: { text?: unknown } | null) => (typeof part?.text === 'string' ? part.text : '')).join('')
 }

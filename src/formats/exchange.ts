@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { usage } from './chat.ts'
 import { blobRef, instant } from './common.ts'
+import { failedTries, requestPrefix } from './record.ts'
 
 /**
  * What a token of the gateway stands for: one launch of a scaffold for one round. Its key is the token's sha256; the
@@ -40,7 +41,7 @@ export const exchangeRecord = z.object({
   /** The launch that asked for it first. */
   launch: z.number().int().positive(),
   request: z.object({
-    prefix: z.object({ key: z.string(), count: z.number().int().positive() }).nullable(),
+    prefix: requestPrefix.nullable(),
     messages: z.array(z.unknown()),
     /** The tools as sent, a JSON array in the store; null when none were. */
     tools: blobRef.nullable(),
@@ -57,8 +58,7 @@ export const exchangeRecord = z.object({
   finishReason: z.string(),
   startedAt: instant,
   finishedAt: instant,
-  /** Failed tries before this reply, in order: what the provider said. */
-  failures: z.array(z.object({ kind: z.string(), message: z.string(), at: instant })),
+  failures: failedTries,
 })
 /** What the gateway stores of a scaffold's model call. */
 export type ExchangeRecord = z.infer<typeof exchangeRecord>

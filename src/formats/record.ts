@@ -2,6 +2,12 @@ import { z } from 'zod'
 import { chatReply, message } from './chat.ts'
 import { blobRef, gitSha, instant } from './common.ts'
 
+/** Failed tries before a reply, in order: what the provider said. */
+export const failedTries = z.array(z.object({ kind: z.string(), message: z.string(), at: instant }))
+
+/** The call whose first messages, so many, a request's begin with: only what came after is stored again. */
+export const requestPrefix = z.object({ key: z.string(), count: z.number().int().positive() })
+
 /**
  * What `complete` stores: one model call. The conversation is not stored again with each call: `prefix` names the call
  * whose messages this one's begin with, and `messages` holds what came after these.
@@ -16,14 +22,13 @@ export const callRecord = z.object({
     parameters: z.record(z.string(), z.number()),
     /** The tools as sent, a JSON array in the store; null when none were. */
     tools: blobRef.nullable(),
-    prefix: z.object({ key: z.string(), count: z.number().int().positive() }).nullable(),
+    prefix: requestPrefix.nullable(),
     messages: z.array(message),
   }),
   reply: chatReply,
   startedAt: instant,
   finishedAt: instant,
-  /** Failed tries before this reply, in order: what the provider said. */
-  failures: z.array(z.object({ kind: z.string(), message: z.string(), at: instant })),
+  failures: failedTries,
 })
 /** What `complete` stores: one model call. */
 export type CallRecord = z.infer<typeof callRecord>

@@ -1,4 +1,4 @@
-import { exchangeKey, recordKey, type RoundId } from '../domain/identifiers.ts'
+import { exchangeKey, readRound, recordKey } from '../domain/identifiers.ts'
 import { countPrefix, digestMessages, type Normalisation } from '../domain/wireRequest.ts'
 import type { BlobRef } from '../formats/common.ts'
 import type { AnswerRecord, ExchangeRecord, Grant } from '../formats/exchange.ts'
@@ -25,7 +25,7 @@ export class Launch {
   #store: Store
   #answered = new Map<BlobRef, number>()
   #answers = 0
-  #held = new Map<string, number>()
+  #held = new Set<string>()
   #conversations: { key: string; digests: readonly BlobRef[] }[] = []
 
   private constructor(store: Store, grant: Grant) {
@@ -37,7 +37,7 @@ export class Launch {
   static async open(store: Store, grant: Grant, list: readonly Normalisation[]): Promise<Launch> {
     const launch = new Launch(store, grant)
     const { rollout, stage, round, launch: n } = grant
-    const keys = await store.listRecords(recordKey.answers(rollout, stage, asRound(round), n))
+    const keys = await store.listRecords(recordKey.answers(rollout, stage, readRound(round), n))
     let last: AnswerRecord | null = null
     for (const key of keys) {
       last = (await store.getRecord<AnswerRecord>(key))!
@@ -58,8 +58,8 @@ export class Launch {
     let n = this.#answered.get(digest) ?? 0
     const place = (at: number) => `${digest} ${at}`
     while (this.#held.has(place(n))) n++
-    this.#held.set(place(n), n)
-    const key = exchangeKey(rollout, stage, asRound(round), digest, n)
+    this.#held.add(place(n))
+    const key = exchangeKey(rollout, stage, readRound(round), digest, n)
     let isSettled = false
     return {
       key,
@@ -86,7 +86,7 @@ export class Launch {
   async #putAnswer(answer: AnswerRecord): Promise<void> {
     const { rollout, stage, round, launch } = this.grant
     for (;;) {
-      const key = recordKey.answer(rollout, stage, asRound(round), launch, this.#answers++)
+      const key = recordKey.answer(rollout, stage, readRound(round), launch, this.#answers++)
       const { isNew } = await this.#store.putRecord(key, answer)
       if (isNew) return
     }
@@ -107,9 +107,4 @@ export class Launch {
   remember(key: string, digests: readonly BlobRef[]): void {
     this.#conversations = [{ key, digests }, ...this.#conversations.filter((known) => known.key !== key)].slice(0, KEPT)
   }
-}
-
-/** A round's segment of keys as its id. */
-export function asRound(segment: string): RoundId {
-  return /^\d+$/.test(segment) ? Number(segment) : (segment as RoundId)
 }

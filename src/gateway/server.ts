@@ -3,7 +3,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
-import { recordKey, splitRound } from '../domain/identifiers.ts'
+import { readRound, recordKey, splitRound } from '../domain/identifiers.ts'
 import type { Redact } from '../domain/redaction.ts'
 import { isEventStream } from '../domain/wireReply.ts'
 import { digestMessages, digestOfWireRequest, type Normalisation, type WireRequest } from '../domain/wireRequest.ts'
@@ -13,7 +13,7 @@ import type { Exchange, Exchanged } from '../record/exchange.ts'
 import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
 import { findGrant, TOKEN } from '../record/grants.ts'
-import { asRound, Launch } from './launch.ts'
+import { Launch } from './launch.ts'
 
 const MOST_REQUEST_BYTES = 256 * 1024 * 1024
 /** How long calls that are under way are waited for when the gateway is stopped: they are paid for. */
@@ -187,7 +187,7 @@ export async function startGateway(options: {
       reason: redact(message),
       at: new Date().toISOString(),
     }
-    await store.putRecord(recordKey.halt(rollout, stage, asRound(round), launch), halt)
+    await store.putRecord(recordKey.halt(rollout, stage, readRound(round), launch), halt)
     if (!response.destroyed) await once(response, 'close')
     return false
   }
@@ -224,7 +224,7 @@ function haltTypeOf(error: unknown): string {
 }
 
 function playOf({ chain, rollout, stage, round }: Grant): Play {
-  const { phase, round: number } = splitRound(asRound(round))
+  const { phase, round: number } = splitRound(readRound(round))
   return { role: 'agent', chain, rollout, stage, round: number, phase }
 }
 

@@ -4,6 +4,7 @@ import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
 import { fetchPatiently } from './patientFetch.ts'
 import { playHeaders } from './playHeaders.ts'
 import { ModelError, type ChatModel } from './port.ts'
+import { kindOfRefusal, readRetryAfter } from './refusal.ts'
 import { foldChunks } from './stream.ts'
 
 const count = z
@@ -133,17 +134,10 @@ function translate(error: unknown, model: string): unknown {
   if (error instanceof APIConnectionTimeoutError) return new ModelError('timeout', message, null, { cause: error })
   if (error instanceof APIConnectionError) return new ModelError('unavailable', message, null, { cause: error })
   if (error instanceof APIError) {
-    const retryAfter = Number(error.headers?.get('retry-after'))
-    const retryAfterMs = Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter * 1000 : null
-    if (error.status === 429) return new ModelError('busy', message, retryAfterMs, { cause: error })
     if (error.status === undefined) return new ModelError('cut', message, null, { cause: error })
-    if (error.status >= 500 || error.status === 408 || error.status === 409) {
-      return new ModelError('unavailable', message, retryAfterMs, { cause: error })
-    }
-    if (/context_length|maximum context|too many tokens/i.test(`${error.code} ${error.message}`)) {
-      return new ModelError('context', message, null, { cause: error })
-    }
-    return new ModelError('refused', message, null, { cause: error })
+    const kind = kindOfRefusal(error.status, `${error.code} ${error.message}`)
+    const isPassing = kind === 'busy' || kind === 'unavailable'
+    return new ModelError(kind, message, isPassing ? readRetryAfter(error.headers) : null, { cause: error })
   }
   if (error instanceof SyntaxError) return new ModelError('malformed', message, null, { cause: error })
   return new ModelError('cut', message, null, { cause: error })

@@ -3,8 +3,8 @@ import { fetchPatiently } from './patientFetch.ts'
 import { isClosingEvent, isEventStream, readWireReply, type WireReply } from '../domain/wireReply.ts'
 import { playHeaders } from './playHeaders.ts'
 import { ModelError, type CallOptions, type Provider, type ProviderReply, type ReplyPart } from './port.ts'
+import { kindOfRefusal, readRetryAfter } from './refusal.ts'
 
-const CONTEXT_WORDS = /context_length|maximum context|too many tokens/i
 const EVENT_END = /\r?\n\r?\n/
 const MOST_ERROR_CHARACTERS = 20_000
 
@@ -108,13 +108,9 @@ async function refusalOf(response: Response, contentType: string): Promise<Model
   )
   const message = `${status} ${text.slice(0, 500)}`
   const answer = { status, contentType, text }
-  const seconds = Number(response.headers.get('retry-after'))
-  const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null
-  if (status === 429) return new ModelError('busy', message, retryAfterMs, { answer })
-  if (status >= 500 || status === 408 || status === 409) {
-    return new ModelError('unavailable', message, retryAfterMs, { answer })
-  }
-  return new ModelError(CONTEXT_WORDS.test(text) ? 'context' : 'refused', message, null, { answer })
+  const kind = kindOfRefusal(status, text)
+  const isPassing = kind === 'busy' || kind === 'unavailable'
+  return new ModelError(kind, message, isPassing ? readRetryAfter(response.headers) : null, { answer })
 }
 
 function describe(error: unknown): string {

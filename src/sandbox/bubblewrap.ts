@@ -14,17 +14,9 @@ import {
   findProgram,
 } from './bubblewrapInside.ts'
 import { cgroupFiles, makeCgroup, removeCgroup } from './cgroup.ts'
-import type { ChannelLine } from './channelLine.ts'
+import { keepFolderSandboxes } from './folderSandboxes.ts'
 import { FILE_LIMIT_BYTES, SandboxError, type SandboxProvider } from './port.ts'
-import {
-  findLiveSandbox,
-  listSandboxFolders,
-  makeSandboxFolder,
-  readSandboxRecord,
-  removeSandboxFolder,
-  sandboxFolder,
-  type ProcessSandboxRecord,
-} from './processFolder.ts'
+import { makeSandboxFolder, type ProcessSandboxRecord } from './processFolder.ts'
 import { findMissingPrograms, hostId } from './processHost.ts'
 import { openProcessLine } from './processLine.ts'
 import { killProcessesSeeing } from './processScan.ts'
@@ -59,23 +51,6 @@ export function createBubblewrapProvider(options: BubblewrapOptions): SandboxPro
   const isRoot = process.getuid?.() === 0
   const brought = bringPrograms(path)
   const program = findProgram('bwrap', path) ?? 'bwrap'
-  const lines = new Map<string, ChannelLine>()
-  const folderOf = (name: string) => sandboxFolder(dir, name)
-
-  const open = (name: string, record: ProcessSandboxRecord) => {
-    const folder = folderOf(name)
-    const line = lines.get(record.life) ?? lineOf(folder, record)
-    lines.set(record.life, line)
-    return openProcessSandbox({
-      name,
-      folder,
-      life: record.life,
-      line,
-      isAlive: async () => (await findLiveSandbox(folder))?.life === record.life,
-      repository: join(folder, 'parts/repo'),
-      inside: { repository: REPOSITORY, uid: null, complete: async (_, outcome) => outcome },
-    })
-  }
   const lineOf = (folder: string, record: ProcessSandboxRecord) => {
     const searched = [...brought.map(({ to }) => to), SYSTEM_PATH].join(':')
     const fixed = { HOME, TMPDIR: '/tmp', LANG: 'C.UTF-8', TZ: 'UTC', PYTHONHASHSEED: '0' }
@@ -88,21 +63,22 @@ export function createBubblewrapProvider(options: BubblewrapOptions): SandboxPro
     const env = { PATH: searched, ...fixed, ...record.env }
     return openProcessLine({ folder, env, path, userSwitch, scope: { kind: 'mount', ...homeOf(folder) } })
   }
-  const remove = async (name: string) => {
-    const life = (await readSandboxRecord(folderOf(name)))?.life ?? ''
-    await removeSandboxFolder({
-      dir,
-      name,
-      async release(folder, record) {
-        const home = homeOf(folder)
-        await killProcessesSeeing(home.folder, home.path)
-        for (const group of record?.cgroups ?? []) await removeCgroup(group)
-        if (isRoot) await unmount(join(folder, 'parts'))
-      },
-    })
-    lines.get(life)?.close()
-    lines.delete(life)
-  }
+  const { open, find, list, remove } = keepFolderSandboxes({
+    dir,
+    openLine: lineOf,
+    openSandbox: (life) =>
+      openProcessSandbox({
+        ...life,
+        repository: join(life.folder, 'parts/repo'),
+        inside: { repository: REPOSITORY, uid: null, complete: async (_, outcome) => outcome },
+      }),
+    async release(folder, record) {
+      const home = homeOf(folder)
+      await killProcessesSeeing(home.folder, home.path)
+      for (const group of record?.cgroups ?? []) await removeCgroup(group)
+      if (isRoot) await unmount(join(folder, 'parts'))
+    },
+  })
   const requireUsable = async () => {
     try {
       const trial = ['--unshare-all', '--unshare-user', '--ro-bind', '/', '/', 'true']
@@ -143,12 +119,9 @@ export function createBubblewrapProvider(options: BubblewrapOptions): SandboxPro
       })
       return open(spec.name, record)
     },
-    async find(name) {
-      const record = await findLiveSandbox(folderOf(name))
-      return record && open(name, record)
-    },
+    find,
     remove,
-    list: (labels) => listSandboxFolders(dir, labels),
+    list,
     async describe() {
       await requireUsable()
       const { stdout } = await runFile('bwrap', ['--version'], { env: { PATH: path } })

@@ -1,16 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ChannelLine } from './channelLine.ts'
+import { keepFolderSandboxes } from './folderSandboxes.ts'
 import { SandboxError, type SandboxProvider } from './port.ts'
-import {
-  findLiveSandbox,
-  listSandboxFolders,
-  makeSandboxFolder,
-  readSandboxRecord,
-  removeSandboxFolder,
-  sandboxFolder,
-  type ProcessSandboxRecord,
-} from './processFolder.ts'
+import { makeSandboxFolder, sandboxFolder, type ProcessSandboxRecord } from './processFolder.ts'
 import { findMissingPrograms, hostId } from './processHost.ts'
 import { openProcessLine } from './processLine.ts'
 import { openProcessSandbox } from './processSandbox.ts'
@@ -34,16 +26,6 @@ const PARTS = ['repo', 'jobs', 'home', 'tmp'] as const
  */
 export function createProcessProvider(options: ProcessOptions): SandboxProvider {
   const { dir, path } = options
-  const folderOf = (name: string) => sandboxFolder(dir, name)
-  const lines = new Map<string, ChannelLine>()
-
-  const open = (name: string, record: ProcessSandboxRecord) => {
-    const folder = folderOf(name)
-    const isAlive = async () => (await findLiveSandbox(folder))?.life === record.life
-    const line = lines.get(record.life) ?? openProcessLine({ folder, env: environmentOf(folder, record), path })
-    lines.set(record.life, line)
-    return openProcessSandbox({ name, folder, life: record.life, line, isAlive, repository: join(folder, 'repo') })
-  }
   const environmentOf = (folder: string, record: ProcessSandboxRecord) => ({
     PATH: path,
     HOME: join(folder, 'home'),
@@ -53,17 +35,17 @@ export function createProcessProvider(options: ProcessOptions): SandboxProvider 
     PYTHONHASHSEED: '0',
     ...record.env,
   })
-  const remove = async (name: string) => {
-    const life = (await readSandboxRecord(folderOf(name)))?.life ?? ''
-    lines.get(life)?.close()
-    lines.delete(life)
-    await removeSandboxFolder({ dir, name, release: async () => {} })
-  }
+  const { open, find, list, remove } = keepFolderSandboxes({
+    dir,
+    openLine: (folder, record) => openProcessLine({ folder, env: environmentOf(folder, record), path }),
+    openSandbox: (life) => openProcessSandbox({ ...life, repository: join(life.folder, 'repo') }),
+    release: async () => {},
+  })
 
   return {
     kind: 'process',
     isIsolating: false,
-    repositoryPath: (name) => join(folderOf(name), 'repo'),
+    repositoryPath: (name) => join(sandboxFolder(dir, name), 'repo'),
     async create(spec) {
       await remove(spec.name)
       await requirePrograms(path, spec.name)
@@ -77,12 +59,9 @@ export function createProcessProvider(options: ProcessOptions): SandboxProvider 
       })
       return open(spec.name, record)
     },
-    async find(name) {
-      const record = await findLiveSandbox(folderOf(name))
-      return record && open(name, record)
-    },
+    find,
     remove,
-    list: (labels) => listSandboxFolders(dir, labels),
+    list,
     async describe() {
       const none = 'not limited; commands are plain processes of the worker'
       return {

@@ -1,3 +1,4 @@
+import { textOf } from '../domain/wireContent.ts'
 import type { ToolCall } from '../formats/chat.ts'
 
 /** A message of a request with its content as one text. */
@@ -63,7 +64,7 @@ export function readRequest(body: unknown): WireRequest {
   if (tools !== undefined && (!Array.isArray(tools) || !tools.every(isTool))) {
     throw new WireError(400, 'tools_wrong', '`tools` must be a list of functions with a name')
   }
-  const read = messages.map((message) => ({ ...message, content: flatten(message.content) }))
+  const read = messages.map((message) => ({ ...message, content: textOf(message.content) }))
   const characters = read.reduce((sum, message) => sum + sizeOf(message), 0)
   return {
     model: typeof model === 'string' ? model : 'scripted',
@@ -119,13 +120,6 @@ function isMessage(value: unknown): value is WireMessage {
 
 function isTool(value: unknown): boolean {
   return isObject(value) && isObject(value['function']) && typeof value['function']['name'] === 'string'
-}
-
-/** A content as one text: it may be a string, a list of parts, or null. */
-function flatten(content: unknown): string {
-  if (typeof content === 'string') return content
-  if (!Array.isArray(content)) return ''
-  return content.map((part) => (isObject(part) && typeof part['text'] === 'string' ? part['text'] : '')).join('')
 }
 
 function sizeOf(message: WireMessage): number {
