@@ -67,6 +67,7 @@ const ROLLOUT = [
   'sandbox',
   'dockerHost',
   'mirrors',
+  'prices',
   'preset',
   'seed',
 ] as const

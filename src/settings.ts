@@ -226,6 +226,11 @@ export const SETTINGS = {
     env: 'PRCHAIN_SEED',
     help: 'seed of the scripted model, and sent to real ones',
   },
+  prices: {
+    schema: z.string().min(1).nullable().default(null),
+    env: 'PRCHAIN_PRICES',
+    help: 'price table of the models, in micro-dollars for a million tokens',
+  },
   preset: { schema: z.enum(['paper']).nullable().default(null), env: 'PRCHAIN_PRESET', help: 'settings of the paper' },
 } as const satisfies Record<string, { schema: z.ZodType; env: string; help: string; isSecret?: true }>
 

@@ -4,6 +4,7 @@ import { prettifyError, ZodError } from 'zod'
 import { composeSandboxes, composeStore, hasRealModel } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { environment, type Environment } from '../formats/environment.ts'
+import { prices, type Prices } from '../formats/price.ts'
 import type { RolloutSettings } from '../formats/rollout.ts'
 import { InputError } from './terminal.ts'
 
@@ -60,6 +61,20 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
     // Only an engine can build one.
     seeksEnvironment: config.environment === null && sandbox === 'docker',
     mirrors: config.mirrors === null ? null : resolve(config.mirrors),
+    prices:
+      config.prices === null
+        ? null
+        : await composeStore(config).putBlob(JSON.stringify(await readPrices(config.prices))),
+  }
+}
+
+/** Reads and checks a price table. Throws {@link InputError}. */
+export async function readPrices(path: string): Promise<Prices> {
+  try {
+    return prices.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch (cause) {
+    const what = cause instanceof ZodError ? prettifyError(cause) : (cause as Error).message
+    throw new InputError(`prices ${path} is not a prchain.prices/1 file (docs/formats/prices.md): ${what}`, { cause })
   }
 }
 

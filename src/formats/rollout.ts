@@ -46,6 +46,8 @@ export const rolloutSettings = z.object({
   seeksEnvironment: z.boolean(),
   /** The folder of mirrors on the worker's host; null for the store's own clones. */
   mirrors: z.string().nullable(),
+  /** The price table, in the store; null when none was given. */
+  prices: blobRef.nullable(),
 })
 /** What a rollout is made with. */
 export type RolloutSettings = z.infer<typeof rolloutSettings>

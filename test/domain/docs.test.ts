@@ -12,6 +12,7 @@ import * as exchanges from '../../src/formats/exchange.ts'
 import * as outputs from '../../src/formats/output.ts'
 import * as states from '../../src/formats/state.ts'
 import { pullRequest } from '../../src/formats/pullRequest.ts'
+import { prices } from '../../src/formats/price.ts'
 import * as records from '../../src/formats/record.ts'
 import * as rollouts from '../../src/formats/rollout.ts'
 import { sample } from '../../src/formats/sample.ts'
@@ -58,6 +59,7 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.stage-result/1': rollouts.stageResult,
   'prchain.rollout/1': rollouts.rollout,
   'prchain.sample/1': sample,
+  'prchain.prices/1': prices,
   'prchain.server/1': serverFile,
 }
 
