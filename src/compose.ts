@@ -10,7 +10,7 @@ import type { Ports } from './activities/ports.ts'
 import type { EnvironmentBuild } from './activities/stageEnvironment.ts'
 import { ConfigError, readHost, type Config } from './config.ts'
 import { digestOf } from './domain/digest.ts'
-import { createRedact } from './domain/redaction.ts'
+import { createRedact, type Redact } from './domain/redaction.ts'
 import type { Chain, ChainImport } from './formats/chain.ts'
 import type { StoreRecord } from './formats/record.ts'
 import type { PullRequest } from './formats/pullRequest.ts'
@@ -25,9 +25,11 @@ import { createOpenAiModel } from './model/openai.ts'
 import type { ChatModel, Provider } from './model/port.ts'
 import { createProvider } from './model/provider.ts'
 import { loadPrompts } from './prompts/prompts.ts'
+import { createBudget } from './record/budget.ts'
 import { createComplete } from './record/complete.ts'
 import { createExchange } from './record/exchange.ts'
 import { createExec } from './record/exec.ts'
+import { createMeter } from './record/meter.ts'
 import type { Patience } from './record/patience.ts'
 import { createBubblewrapProvider } from './sandbox/bubblewrap.ts'
 import { createDockerProvider } from './sandbox/docker.ts'
@@ -155,27 +157,36 @@ export async function composeGateway(options: { config: Config; scriptedUrl: str
   const { config, scriptedUrl } = options
   const store = composeStore(config)
   const redact = createRedact([config.openaiApiKey, config.githubToken])
-  const exchange = createExchange({
+  const { patience, flush } = composePatience({ config, scriptedUrl, store, redact })
+  const gateway = await startGateway({
     store,
-    provider: composeProvider(config, scriptedUrl),
-    redact,
-    ...patienceOf(config),
-  })
-  const listen = { socketPath: gatewaySocket(config) }
-  return startGateway({
-    store,
-    exchange,
+    exchange: createExchange({ store, provider: composeProvider(config, scriptedUrl), ...patience }),
     normalisations: (name) => SCAFFOLDS.find((scaffold) => scaffold.name === name)?.normalisations ?? [],
-    listen,
+    listen: { socketPath: gatewaySocket(config) },
     redact,
+    wait: patience.wait,
   })
+  return { ...gateway, close: () => gateway.close().finally(flush) }
 }
 
-function patienceOf(config: Config): Omit<Patience, 'redact'> {
-  return {
-    retry: { tries: config.modelTries, firstWaitMs: config.modelRetryMs, longestWaitMs: LONGEST_RETRY_WAIT_MS },
-    wait: (ms, signal) => sleep(ms, undefined, { signal }),
-  }
+/** Retries, pace and ceilings of model calls. `flush` puts on record what calls cost that have just ended. */
+function composePatience(options: { config: Config; scriptedUrl: string | null; store: Store; redact: Redact }): {
+  patience: Patience
+  flush: () => Promise<void>
+} {
+  const { config, scriptedUrl, store, redact } = options
+  const { baseUrl, apiKey } = endpointOf(config, scriptedUrl)
+  const wait: Patience['wait'] = (ms, signal) => sleep(ms, undefined, { signal })
+  const now = () => new Date()
+  const holder = `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`
+  const budget = createBudget({ store, holder, now, wait })
+  const meter = createMeter({
+    ...{ store, budget, now, wait },
+    provider: digestOf(`${baseUrl}\n${apiKey}`).slice('sha256:'.length, 'sha256:'.length + 16),
+    limits: { requestsPerMinute: config.modelRpm, tokensPerMinute: config.modelTpm },
+  })
+  const retry = { tries: config.modelTries, firstWaitMs: config.modelRetryMs, longestWaitMs: LONGEST_RETRY_WAIT_MS }
+  return { patience: { redact, meter, retry, wait }, flush: () => budget.flush() }
 }
 
 /** Everything that activities reach, from settings. `isDraining` turns true when the worker is asked to stop. */
@@ -188,6 +199,7 @@ export async function composePorts(options: {
   const store = composeStore(config)
   const redact = createRedact([config.openaiApiKey, config.githubToken])
   const model = composeModel(config, scriptedUrl)
+  const { patience, flush } = composePatience({ config, scriptedUrl, store, redact })
   return {
     store,
     instance: await instanceOf(store),
@@ -198,7 +210,8 @@ export async function composePorts(options: {
     sandboxes: composeSandboxes(config),
     prompts: loadPrompts(),
     redact,
-    complete: createComplete({ store, model, redact, ...patienceOf(config) }),
+    complete: createComplete({ store, model, ...patience }),
+    flush,
     exec: createExec({ store, redact }),
     toolchains: createPipToolchains({ dir: join(readHost().cacheDir, 'scaffolds'), environment: pipEnvironment() }),
     gatewayDir: dirname(gatewaySocket(config)),

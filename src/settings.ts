@@ -66,6 +66,16 @@ export const SETTINGS = {
     help: 'first wait between tries; doubled each time, at most a minute',
   },
   modelStream: { schema: flag().default(false), env: 'PRCHAIN_MODEL_STREAM', help: 'ask for streamed replies' },
+  modelRpm: {
+    schema: whole(1).nullable().default(null),
+    env: 'PRCHAIN_MODEL_RPM',
+    help: 'most model calls in any minute, of all workers that share the store',
+  },
+  modelTpm: {
+    schema: whole(1).nullable().default(null),
+    env: 'PRCHAIN_MODEL_TPM',
+    help: 'most tokens in any minute, likewise',
+  },
   githubApiUrl: { schema: z.url().default('https://api.github.com'), env: 'GITHUB_API_URL', help: 'GitHub API' },
   githubServerUrl: {
     schema: z.url().default('https://github.com'),
@@ -231,6 +241,19 @@ export const SETTINGS = {
     env: 'PRCHAIN_PRICES',
     help: 'price table of the models, in micro-dollars for a million tokens',
   },
+  budgetUsd: { schema: dollars(), env: 'PRCHAIN_BUDGET_USD', help: 'ceiling of the campaign, in dollars' },
+  budgetTokens: {
+    schema: whole(1).nullable().default(null),
+    env: 'PRCHAIN_BUDGET_TOKENS',
+    help: 'ceiling of the campaign, in tokens of input and output together',
+  },
+  budgetUsdChain: { schema: dollars(), env: 'PRCHAIN_BUDGET_USD_CHAIN', help: 'ceiling of each rollout of a chain' },
+  budgetUsdStage: { schema: dollars(), env: 'PRCHAIN_BUDGET_USD_STAGE', help: 'ceiling of each stage of a rollout' },
+  budgetUsdDay: {
+    schema: dollars(),
+    env: 'PRCHAIN_BUDGET_USD_DAY',
+    help: 'ceiling of all campaigns of the store together on one day, in UTC',
+  },
   preset: { schema: z.enum(['paper']).nullable().default(null), env: 'PRCHAIN_PRESET', help: 'settings of the paper' },
 } as const satisfies Record<string, { schema: z.ZodType; env: string; help: string; isSecret?: true }>
 
@@ -239,6 +262,10 @@ function flag() {
     z.boolean(),
     z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1'),
   ])
+}
+
+function dollars() {
+  return number().pipe(z.number().positive().max(1_000_000_000)).nullable().default(null)
 }
 
 /** A number, or text that is one: an empty text and a switch are none. */

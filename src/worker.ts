@@ -74,6 +74,7 @@ export async function runWorker(options: {
   // Workers of further places may come while the first one runs.
   for (let ended = 0; ended < running.length; ended++) await running[ended]
   await keeper.close()
+  await ports.flush()
   await connection.close()
 
   function run(worker: Worker): void {

@@ -127,6 +127,8 @@ function translate(error: unknown, options: { failures: number; redact: Redact }
     case 'ModelError':
       // Waiting does not make a request shorter; it may bring a key that is let in.
       return fail(named.kind === 'context' ? 'RequestTooLong' : 'ModelRefused')
+    case 'CeilingReachedError':
+      return fail('CeilingReached')
     case 'HaltedError':
       return fail((error as HaltedError).type)
     case 'ScaffoldFailedError':

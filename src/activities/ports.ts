@@ -26,6 +26,8 @@ export interface Ports {
   prompts: Prompts
   redact: Redact
   complete: Complete
+  /** Puts on record what calls cost that have just ended. */
+  flush: () => Promise<void>
   exec: Exec
   /** Scaffolds' own programs on this host. */
   toolchains: Toolchains

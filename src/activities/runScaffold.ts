@@ -2,6 +2,7 @@ import { recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
 import type { AnswerRecord, HaltRecord, LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
+import { openHold } from '../record/hold.ts'
 import { issueToken, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
@@ -18,6 +19,8 @@ import { turnsUpTo } from './turns.ts'
 
 const MOST_LAUNCHES = 4
 const LOOK_MS = 500
+/** How long a gateway that holds a launch is given to see that it need not any longer. */
+const HOLD_GRACE_MS = 5_000
 const TRAJECTORY_LIMIT_BYTES = 64 * 1024 * 1024
 const ROUND_LIMIT_MS = 12 * 60 * 60_000
 
@@ -129,6 +132,7 @@ export async function runScaffold(
     const over = new AbortController()
     const signal = AbortSignal.any([scope.signal, over.signal])
     const running = sandbox.exec(commandOf(launch), { script, stdin, timeoutMs: ROUND_LIMIT_MS }, signal)
+    const hold = openHold(store, { rollout: context.id, stage, round, n: launch.n })
     const look = setInterval(() => void check().catch((error: unknown) => over.abort(error)), LOOK_MS)
     try {
       return await running
@@ -143,6 +147,10 @@ export async function runScaffold(
       await scope.fence.check()
       const halt = await haltOf(launch)
       if (halt) throw new HaltedError(halt)
+      const { reason } = await hold.read()
+      // The scaffold stays where it is; the gateway looks for itself whether it may go on.
+      if (reason !== null && Date.now() - startedMs >= HOLD_GRACE_MS)
+        throw new HaltedError({ type: 'CeilingReached', reason })
       if (ports.isDraining() || Date.now() - startedMs >= ports.limits.sliceMs) over.abort('paused')
       scope.report({ stage: stage + 1, round: String(round), step: await countAnswers(launch) })
     }

@@ -107,6 +107,14 @@ export const recordKey = {
     `${stagePrefix(rollout, stage)}/${round}/answers/${pad(launch)}/${pad(n)}`,
   halt: (rollout: string, stage: number, round: RoundId, launch: number) =>
     `${stagePrefix(rollout, stage)}/${round}/halts/${pad(launch)}`,
+  hold: (rollout: string, stage: number, round: RoundId, launch: number, n: number) =>
+    `${stagePrefix(rollout, stage)}/${round}/holds/${pad(launch)}/${pad(n)}`,
+  ceilings: (campaign: string, n: number) => `ceilings/campaigns/${campaign}/${pad(n)}`,
+  dayCeiling: (n: number) => `ceilings/day/${pad(n)}`,
+  campaignAccount: (campaign: string, n: number) => `accounts/campaigns/${campaign}/${pad(n)}`,
+  chainAccount: (rollout: string, n: number) => `accounts/chains/${rollout}/${pad(n)}`,
+  dayAccount: (day: string, n: number) => `accounts/days/${day}/${pad(n)}`,
+  pace: (provider: string, n: number) => `paces/${provider}/${pad(n)}`,
   rollout: (rollout: string) => `rollouts/${rollout}/end`,
   rollouts: (campaign: string) => `rollouts/${campaign}`,
   sample: (rollout: string) => `rollouts/${rollout}/sample`,

@@ -30,17 +30,18 @@ export function priceOf(prices: Prices | null, model: string, usage: Usage): num
 
 /**
  * The most that a call can cost. No token is shorter than a byte, so what is sent has at most as many tokens as bytes;
- * of what an earlier call sent, the provider has said how many it has. `maxTokens` is the request's own limit, null for
- * none: then the table's. A model that the table does not name costs nothing, and its output is not bounded.
+ * of what an earlier call sent, the provider has said how many it has. `maxTokens` is the request's own limit of each of
+ * its `choices`, null for none: then the table's. A model that the table does not name costs nothing, and its output is
+ * not bounded.
  */
 export function mostOf(
   prices: Prices | null,
   model: string,
-  request: { bytes: number; knownTokens: number; maxTokens: number | null },
+  request: { bytes: number; knownTokens: number; maxTokens: number | null; choices: number },
 ): Spend {
   const price = priceFor(prices, model)
   const input = request.knownTokens + request.bytes + TEMPLATE_TOKENS
-  const output = request.maxTokens ?? price?.maxOutputTokens ?? 0
+  const output = (request.maxTokens ?? price?.maxOutputTokens ?? 0) * request.choices
   const dearest = price ? Math.max(price.input, price.cachedInput ?? 0) : 0
   return {
     microUsd: Math.ceil((input * dearest + output * (price?.output ?? 0)) / MILLION),

@@ -87,6 +87,16 @@ export const haltRecord = z.object({
 /** Why the gateway gives a launch no more answers for now. */
 export type HaltRecord = z.infer<typeof haltRecord>
 
+/** Whether the gateway holds a launch's requests from a time on: the entry with the highest number counts. */
+export const holdEntry = z.object({
+  format: z.literal('prchain.hold/1'),
+  at: instant,
+  /** Why they are held: a ceiling that is reached. Null when they are not. */
+  state: z.object({ reason: z.string().nullable() }),
+})
+/** Whether a launch's requests are held. */
+export type Hold = z.infer<typeof holdEntry>['state']
+
 /** One start of a scaffold for a round: the last one is the round's, earlier ones were abandoned. */
 export const launchRecord = z.object({
   format: z.literal('prchain.launch/1'),

@@ -1,8 +1,10 @@
 import { exchangeKey, readRound, recordKey } from '../domain/identifiers.ts'
 import { countPrefix, digestMessages, type Normalisation } from '../domain/wireRequest.ts'
 import type { BlobRef } from '../formats/common.ts'
-import type { AnswerRecord, ExchangeRecord, Grant } from '../formats/exchange.ts'
+import type { AnswerRecord, ExchangeRecord, Grant, Hold } from '../formats/exchange.ts'
 import { readExchangeMessages } from '../record/exchange.ts'
+import { openHold } from '../record/hold.ts'
+import type { Ledger } from '../record/ledger.ts'
 import type { Store } from '../store/port.ts'
 
 /** How many conversations of a launch are kept in mind, so that a later request is seen to go on with one. */
@@ -22,6 +24,8 @@ export interface Claim {
  */
 export class Launch {
   readonly grant: Grant
+  /** Whether its requests are held. */
+  readonly hold: Ledger<Hold>
   #store: Store
   #answered = new Map<BlobRef, number>()
   #answers = 0
@@ -31,6 +35,8 @@ export class Launch {
   private constructor(store: Store, grant: Grant) {
     this.#store = store
     this.grant = grant
+    const { rollout, stage, round, launch } = grant
+    this.hold = openHold(store, { rollout, stage, round: readRound(round), n: launch })
   }
 
   /** Opens a launch with what is on record of it, so that a gateway goes on where another ended. */

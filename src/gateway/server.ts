@@ -12,6 +12,7 @@ import type { ModelError, Play } from '../model/port.ts'
 import type { Exchange, Exchanged } from '../record/exchange.ts'
 import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
+import { askHeld } from './hold.ts'
 import { findGrant, TOKEN } from '../record/grants.ts'
 import { Launch } from './launch.ts'
 
@@ -33,7 +34,8 @@ const TOKENS: Normalisation = { what: 'the round’s token', pattern: TOKEN, rep
 /**
  * Starts the OpenAI-compatible face of the record: scaffolds call it with their round's token, and each call is stored
  * before its reply's end is delivered, and finished even when the client has gone. What was answered before is answered
- * from the record, with the same bytes. A provider that stays away halts the launch: its requests are held, not failed.
+ * from the record, with the same bytes. A provider that stays away halts the launch, and a ceiling holds it: its requests
+ * wait, they do not fail.
  */
 export async function startGateway(options: {
   store: Store
@@ -42,8 +44,10 @@ export async function startGateway(options: {
   normalisations: (scaffold: string) => readonly Normalisation[]
   listen: { socketPath: string } | { port: number }
   redact: Redact
+  /** Must end early when the signal aborts. */
+  wait: (ms: number, signal: AbortSignal) => Promise<void>
 }): Promise<Gateway> {
-  const { store, exchange, normalisations, listen, redact } = options
+  const { store, exchange, normalisations, listen, redact, wait } = options
   const launches = new Map<string, Promise<Launch>>()
   const calls = new Map<string, GatewayCall>()
   const stopping = new AbortController()
@@ -103,19 +107,13 @@ export async function startGateway(options: {
     launch: Launch,
     { body, digests, digest }: { body: WireRequest; digests: readonly string[]; digest: string },
   ): GatewayCall {
-    const { grant } = launch
-    const call = new GatewayCall((onPart) =>
-      exchange({
-        key,
-        digest,
-        grant,
-        request: body,
-        prefix: launch.prefixOf(key, digests),
-        play: playOf(grant),
-        signal: stopping.signal,
-        onPart,
-      }),
-    )
+    const { grant, hold } = launch
+    const { signal } = stopping
+    const call = new GatewayCall((onPart) => {
+      const prefix = launch.prefixOf(key, digests)
+      const ask = () => exchange({ key, digest, grant, request: body, prefix, play: playOf(grant), signal, onPart })
+      return askHeld({ ask, hold, wait, signal })
+    })
     calls.set(key, call)
     call.done
       .then(() => launch.remember(key, digests))

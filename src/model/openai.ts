@@ -4,7 +4,7 @@ import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
 import { fetchPatiently } from './patientFetch.ts'
 import { playHeaders } from './playHeaders.ts'
 import { ModelError, type ChatModel } from './port.ts'
-import { kindOfRefusal, readRetryAfter } from './refusal.ts'
+import { kindOfRefusal, readRetryAfter, wasNeverSent } from './refusal.ts'
 import { foldChunks } from './stream.ts'
 
 const count = z
@@ -132,12 +132,16 @@ function translate(error: unknown, model: string): unknown {
   if (error instanceof ModelError) return error
   const message = `${model}: ${(error as Error).message}`
   if (error instanceof APIConnectionTimeoutError) return new ModelError('timeout', message, null, { cause: error })
-  if (error instanceof APIConnectionError) return new ModelError('unavailable', message, null, { cause: error })
+  if (error instanceof APIConnectionError)
+    return new ModelError('unavailable', message, null, { cause: error, isFree: wasNeverSent(error) })
   if (error instanceof APIError) {
     if (error.status === undefined) return new ModelError('cut', message, null, { cause: error })
     const kind = kindOfRefusal(error.status, `${error.code} ${error.message}`)
     const isPassing = kind === 'busy' || kind === 'unavailable'
-    return new ModelError(kind, message, isPassing ? readRetryAfter(error.headers) : null, { cause: error })
+    return new ModelError(kind, message, isPassing ? readRetryAfter(error.headers) : null, {
+      cause: error,
+      isFree: true,
+    })
   }
   if (error instanceof SyntaxError) return new ModelError('malformed', message, null, { cause: error })
   return new ModelError('cut', message, null, { cause: error })

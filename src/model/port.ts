@@ -75,16 +75,19 @@ export class ModelError extends Error {
   readonly retryAfterMs: number | null
   /** The provider's answer, for those who pass it on; null where there was none or nobody does. */
   readonly answer: ProviderAnswer | null
+  /** Whether the provider surely did nothing that it charges for: it answered with an error, or was not reached. */
+  readonly isFree: boolean
   constructor(
     kind: ModelError['kind'],
     message: string,
     retryAfterMs: number | null = null,
-    options?: ErrorOptions & { answer?: ProviderAnswer },
+    options?: ErrorOptions & { answer?: ProviderAnswer; isFree?: boolean },
   ) {
     super(message, options)
     this.kind = kind
     this.retryAfterMs = retryAfterMs
     this.answer = options?.answer ?? null
+    this.isFree = options?.isFree ?? false
   }
   /** Whether asking the same again may help. */
   get isRetryable(): boolean {

@@ -3,7 +3,7 @@ import { fetchPatiently } from './patientFetch.ts'
 import { isClosingEvent, isEventStream, readWireReply, type WireReply } from '../domain/wireReply.ts'
 import { playHeaders } from './playHeaders.ts'
 import { ModelError, type CallOptions, type Provider, type ProviderReply, type ReplyPart } from './port.ts'
-import { kindOfRefusal, readRetryAfter } from './refusal.ts'
+import { kindOfRefusal, readRetryAfter, wasNeverSent } from './refusal.ts'
 
 const EVENT_END = /\r?\n\r?\n/
 const MOST_ERROR_CHARACTERS = 20_000
@@ -28,7 +28,7 @@ export function createProvider(options: {
         if (call.signal.aborted) return call.signal.reason
         if (deadline.aborted)
           return new ModelError('timeout', `no reply within ${timeoutMs} ms`, null, { cause: error })
-        return new ModelError(kind, describe(error), null, { cause: error })
+        return new ModelError(kind, describe(error), null, { cause: error, isFree: wasNeverSent(error) })
       }
       const response = await fetchPatiently(url, {
         method: 'POST',
@@ -110,7 +110,7 @@ async function refusalOf(response: Response, contentType: string): Promise<Model
   const answer = { status, contentType, text }
   const kind = kindOfRefusal(status, text)
   const isPassing = kind === 'busy' || kind === 'unavailable'
-  return new ModelError(kind, message, isPassing ? readRetryAfter(response.headers) : null, { answer })
+  return new ModelError(kind, message, isPassing ? readRetryAfter(response.headers) : null, { answer, isFree: true })
 }
 
 function describe(error: unknown): string {

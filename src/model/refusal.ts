@@ -7,8 +7,18 @@ export function kindOfRefusal(status: number, words: string): ModelError['kind']
   return /context_length|maximum context|too many tokens/i.test(words) ? 'context' : 'refused'
 }
 
-/** What the header `retry-after` asks for in seconds, in milliseconds; null without it, or for a date. */
+/** What the header `retry-after` asks for, as seconds or as a date, in milliseconds; null without it. */
 export function readRetryAfter(headers: Headers | undefined): number | null {
-  const seconds = Number(headers?.get('retry-after'))
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null
+  const text = headers?.get('retry-after') ?? ''
+  const ms = /^\s*[\d.]+\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
+  return Number.isFinite(ms) && ms > 0 ? ms : null
+}
+
+/** Whether an error of a connection says that none came about, so that nothing was sent. */
+export function wasNeverSent(error: unknown): boolean {
+  const codes = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT']
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (codes.includes((at as NodeJS.ErrnoException).code ?? '')) return true
+  }
+  return false
 }

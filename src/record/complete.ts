@@ -6,6 +6,7 @@ import type { ChatModel, Play } from '../model/port.ts'
 import type { Store } from '../store/port.ts'
 import { DivergedError } from './divergence.ts'
 import type { Fence } from './fence.ts'
+import { sizeOf } from './meter.ts'
 import { askPatiently, type Patience } from './patience.ts'
 
 /** One model call under its key. */
@@ -22,7 +23,8 @@ export interface Call {
 /**
  * `complete(key, request)`: one model call, paid for once. The stored reply is returned when the key has one and the
  * digests agree, else the provider is asked and request and reply are stored before anything is returned.
- * Throws {@link DivergedError}, `ModelUnavailableError`, `ModelError` when no retry can help, `FencedError`.
+ * Throws {@link DivergedError}, `ModelUnavailableError`, `CeilingReachedError`, `ModelError` when no retry can help,
+ * `FencedError`.
  */
 export type Complete = (call: Call) => Promise<{ reply: ChatReply; isStored: boolean }>
 
@@ -35,18 +37,24 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
     const stored = await store.getRecord<CallRecord>(recordKey.call(key))
     if (stored) return { reply: agreed(stored, digest).reply, isStored: true }
 
+    const { model: name, messages, tools, ...parameters } = request
+    const added = messages.slice(prefix?.count ?? 0) as Message[]
+    const before = prefix && (await store.getRecord<CallRecord>(recordKey.call(prefix.key)))
     await fence.check()
     const startedAt = new Date().toISOString()
     const { reply, failures } = await askPatiently({
       patience: ports,
-      key,
-      model: request.model,
+      call: {
+        ...{ key, rollout: play.rollout, stage: play.stage, model: name, choices: 1 },
+        maxTokens: request.max_tokens ?? null,
+        ...sizeOf({ messages, tools, added, before: before?.reply.usage ?? null }),
+      },
       ask: () => model.complete(request, { idempotencyKey: key, play, signal }),
+      usageOf: (answered) => answered.usage,
       check: () => fence.check(),
       signal,
     })
     await fence.check()
-    const { model: name, messages, tools, ...parameters } = request
     const record: CallRecord = {
       format: 'prchain.call/1',
       key,
@@ -56,7 +64,7 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
         parameters: parameters as Record<string, number>,
         tools: tools ? await store.putBlob(JSON.stringify(tools)) : null,
         prefix,
-        messages: messages.slice(prefix?.count ?? 0) as Message[],
+        messages: added,
       },
       reply: JSON.parse(redact(JSON.stringify(reply))) as ChatReply,
       startedAt,

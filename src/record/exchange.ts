@@ -7,6 +7,7 @@ import type { BlobRef } from '../formats/common.ts'
 import type { ExchangeRecord, Grant } from '../formats/exchange.ts'
 import type { Play, Provider } from '../model/port.ts'
 import type { Store } from '../store/port.ts'
+import { sizeOf, type Metered } from './meter.ts'
 import { askPatiently, type Patience } from './patience.ts'
 
 const compress = promisify(gzip)
@@ -39,7 +40,7 @@ export interface Exchanged {
 /**
  * `complete` for bytes: a scaffold's model call, paid for once. What the key has on record is returned; else the provider
  * is sent the request as it is, and request and reply are stored before the reply's end is given. Throws
- * `ModelUnavailableError`, and `ModelError` when no retry can help.
+ * `ModelUnavailableError`, `CeilingReachedError`, and `ModelError` when no retry can help.
  */
 export type Exchange = (call: ExchangeCall) => Promise<Exchanged>
 
@@ -55,9 +56,9 @@ export function createExchange(ports: { store: Store; provider: Provider } & Pat
     const startedAt = new Date().toISOString()
     const { reply, failures } = await askPatiently({
       patience: ports,
-      key,
-      model: grant.model,
+      call: await meteredOf(call),
       ask: () => ask(call),
+      usageOf: ({ read }) => read.usage,
       check: async () => {},
       signal,
     })
@@ -69,6 +70,17 @@ export function createExchange(ports: { store: Store; provider: Provider } & Pat
     })
     if (record.isNew) return { record: record.value, body: reply.body, isStored: false }
     return { record: record.value, body: await readExchangeBody(store, record.value), isStored: true }
+
+    async function meteredOf({ prefix }: ExchangeCall): Promise<Metered> {
+      const { messages, tools } = request
+      const before = prefix && (await store.getRecord<ExchangeRecord>(recordKey.exchange(prefix.key)))
+      const added = messages.slice(prefix?.count ?? 0)
+      return {
+        ...{ key, rollout: grant.rollout, stage: grant.stage, model: grant.model },
+        ...outputOf(request),
+        ...sizeOf({ messages, tools, added, before: before?.usage ?? null }),
+      }
+    }
 
     async function describe(
       { digest, prefix }: ExchangeCall,
@@ -116,6 +128,13 @@ export function createExchange(ports: { store: Store; provider: Provider } & Pat
       throw error
     }
   }
+}
+
+/** What a request says of the length of its reply. */
+function outputOf(request: WireRequest): Pick<Metered, 'maxTokens' | 'choices'> {
+  const { max_completion_tokens: newer, max_tokens: older, n } = request as Record<string, unknown>
+  const most = [newer, older].find((one) => typeof one === 'number')
+  return { maxTokens: most ?? null, choices: typeof n === 'number' ? n : 1 }
 }
 
 /** The body of a stored exchange's reply. */

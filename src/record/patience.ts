@@ -1,6 +1,8 @@
 import type { Redact } from '../domain/redaction.ts'
 import type { CallRecord } from '../formats/record.ts'
+import type { Usage } from '../formats/chat.ts'
 import type { ModelError } from '../model/port.ts'
+import type { Meter, Metered } from './meter.ts'
 
 /** How often and how patiently a failing provider is asked before {@link ModelUnavailableError}. */
 export interface RetryLimits {
@@ -15,6 +17,8 @@ export interface RetryLimits {
 /** What patience takes from outside. `wait` must end early when the signal aborts. */
 export interface Patience {
   redact: Redact
+  /** What each try passes before it is made. */
+  meter: Meter
   retry: RetryLimits
   wait: (ms: number, signal: AbortSignal) => Promise<void>
 }
@@ -28,24 +32,34 @@ export class ModelUnavailableError extends Error {
 export type Failure = CallRecord['failures'][number]
 
 /**
- * Asks a provider until it gives a usable reply: the one place with retries of model calls. `check` runs before each
- * further try and may throw. Throws {@link ModelUnavailableError}, and `ModelError` when no retry can help.
+ * Asks a provider until it gives a usable reply: the one place with retries of model calls. Each try is let through by the
+ * meter first; `check` runs before it is made and may throw. Throws {@link ModelUnavailableError}, `CeilingReachedError`,
+ * and `ModelError` when no retry can help.
  */
 export async function askPatiently<T>(options: {
   patience: Patience
-  key: string
-  model: string
+  call: Metered
   ask: () => Promise<T>
+  usageOf: (reply: T) => Usage
   check: () => Promise<void>
   signal: AbortSignal
 }): Promise<{ reply: T; failures: Failure[] }> {
-  const { patience, key, model, ask, check, signal } = options
-  const { redact, retry, wait } = patience
+  const { patience, call, ask, usageOf, check, signal } = options
+  const { redact, retry, wait, meter } = patience
+  const { key, model } = call
   const failures: Failure[] = []
   for (;;) {
+    const settle = await meter(call, signal)
+    await check().catch((error: unknown) => {
+      settle(NOT_MADE)
+      throw error
+    })
     try {
-      return { reply: await ask(), failures }
+      const reply = await ask()
+      settle({ usage: usageOf(reply) })
+      return { reply, failures }
     } catch (error) {
+      settle({ error })
       const modelError = asModelError(error)
       if (signal.aborted || !modelError?.isRetryable) throw error
       failures.push({ kind: modelError.kind, message: redact(modelError.message), at: new Date().toISOString() })
@@ -58,10 +72,12 @@ export async function askPatiently<T>(options: {
       const doubled = retry.firstWaitMs * 2 ** (failures.length - 1)
       const backOffMs = doubled * (1 - Math.random() / 5)
       await wait(Math.min(Math.max(backOffMs, modelError.retryAfterMs ?? 0), retry.longestWaitMs), signal)
-      await check()
     }
   }
 }
+
+/** A try that was let through and then was not made. */
+const NOT_MADE = { error: { isFree: true } }
 
 function asModelError(error: unknown): ModelError | null {
   return error instanceof Error && error.name === 'ModelError' ? (error as ModelError) : null

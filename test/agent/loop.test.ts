@@ -1,3 +1,4 @@
+import { openMeter } from '../record/meterFixture.ts'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -80,6 +81,7 @@ function play(
         store,
         model,
         redact: same,
+        meter: openMeter(store),
         retry: { tries: 1, firstWaitMs: 1, longestWaitMs: 1 },
         wait,
       }),

@@ -1,3 +1,4 @@
+import { openMeter } from '../record/meterFixture.ts'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -49,14 +50,16 @@ export async function openGateway(answer: Answer, options: { tries?: number } = 
   const gateways: Gateway[] = []
   const start = async () => {
     const redact = (text: string) => text.replaceAll('sk-secret', '[masked]')
+    const wait = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal })
     const exchange = createExchange({
       store,
+      meter: openMeter(store),
       provider: createProvider({ baseUrl, apiKey: 'sk-secret', isScripted: false, timeoutMs: 20_000 }),
       redact,
       retry: { tries: options.tries ?? 3, firstWaitMs: 10, longestWaitMs: 50 },
-      wait: (ms, signal) => sleep(ms, undefined, { signal }),
+      wait,
     })
-    const gateway = await startGateway({ store, exchange, normalisations: () => [], listen: { port: 0 }, redact })
+    const gateway = await startGateway({ store, exchange, normalisations: () => [], listen: { port: 0 }, redact, wait })
     gateways.push(gateway)
     return gateway
   }

@@ -1,3 +1,4 @@
+import { openMeter } from './meterFixture.ts'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +33,7 @@ function setUp(answers: (ChatReply | ModelError)[]) {
     store,
     model,
     redact: createRedact([SECRET]),
+    meter: openMeter(store),
     retry: { tries: 4, firstWaitMs: 100, longestWaitMs: 1_000 },
     wait: async (ms) => void waits.push(ms),
   })
