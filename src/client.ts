@@ -13,6 +13,7 @@ import {
 } from './config.ts'
 import { tryEnvironment } from './activities/tryEnvironment.ts'
 import { cancel } from './cli/cancel.ts'
+import { CEILING_SETTINGS, ceilingsOf } from './cli/ceilings.ts'
 import { importChains, listChains } from './cli/chains.ts'
 import { demo } from './cli/demo.ts'
 import { doctor } from './cli/doctor.ts'
@@ -30,7 +31,7 @@ const CONNECTION = ['store', 'temporalAddress', 'temporalNamespace'] as const
 const OWN_SERVER = ['store', 'temporalNamespace'] as const
 const SERVERS = ['temporalCli', 'temporalPort', 'temporalUiPort', 'resumeEveryMs', 'scriptedSettings', 'seed'] as const
 const ENVIRONMENTS = ['environmentBase', 'environmentNetwork', 'environmentCertificates'] as const
-const GATEWAY = ['modelTimeoutMs', 'modelTries', 'modelRetryMs', 'gatewaySocket'] as const
+const GATEWAY = ['modelTimeoutMs', 'modelTries', 'modelRetryMs', 'modelRpm', 'modelTpm', 'gatewaySocket'] as const
 const WORKER = [
   'workerActivities',
   'sliceSteps',
@@ -68,6 +69,7 @@ const ROLLOUT = [
   'dockerHost',
   'mirrors',
   'prices',
+  ...CEILING_SETTINGS,
   'preset',
   'seed',
 ] as const
@@ -158,9 +160,10 @@ verb('status [campaign]', 'how campaigns stand', [...CONNECTION], (it, campaign)
 )
 verb(
   'resume <target>',
-  'let what is parked go on, all of a CAMPAIGN or one CAMPAIGN/CHAIN/N',
-  [...CONNECTION],
-  (it, target) => resume({ ...it, target: target! }),
+  'let what is parked go on, all of a CAMPAIGN or one CAMPAIGN/CHAIN/N, under other ceilings if they are given',
+  [...CONNECTION, ...CEILING_SETTINGS],
+  // What the environment says was for the start: only what is typed changes a ceiling.
+  (it, target) => resume({ ...it, target: target!, asked: ceilingsOf(typed(it, CEILING_SETTINGS)) }),
 )
 verb(
   'cancel <target>',
@@ -200,6 +203,12 @@ function verb(
     })
     exitCode = await act({ config, env: process.env, terminal, signal: stopping.signal, flags }, ...args)
   })
+}
+
+/** The named settings as far as they were given as flags; null for the others. */
+function typed<N extends SettingName>({ config, flags }: Invocation, names: readonly N[]): Pick<Config, N> {
+  const entries = names.map((name) => [name, flags[name] === undefined ? null : config[name]])
+  return Object.fromEntries(entries) as Pick<Config, N>
 }
 
 function readVersion(): string {

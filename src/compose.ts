@@ -25,6 +25,7 @@ import { createOpenAiModel } from './model/openai.ts'
 import type { ChatModel, Provider } from './model/port.ts'
 import { createProvider } from './model/provider.ts'
 import { loadPrompts } from './prompts/prompts.ts'
+import { createBooks, type Books } from './record/books.ts'
 import { createBudget } from './record/budget.ts'
 import { createComplete } from './record/complete.ts'
 import { createExchange } from './record/exchange.ts'
@@ -61,6 +62,11 @@ export function storeDir(config: Config): string {
 /** The artifact store of the settings. */
 export function composeStore(config: Config): Store {
   return createFileStore({ dir: storeDir(config) })
+}
+
+/** What the store's campaigns may spend, and what they spent. */
+export function composeBooks(config: Config): Books {
+  return createBooks(composeStore(config))
 }
 
 /** Git repositories: mirrors where given, else clones in the store's cache. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildExampleRepository } from '../../examples/repository/build.ts'
-import { composeRecordedGitHub, composeSandboxes, composeStore, storeDir } from '../compose.ts'
+import { composeRecordedGitHub, composeSandboxes, storeDir } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { checkServers, startEmbedded, type Embedded } from './embedded.ts'
 import { describeFunnel, followCampaign, type Followed } from './follow.ts'
@@ -70,7 +70,7 @@ export async function demo(options: {
     const asked = await askCampaign({ config, targets: [example.repository], terminal })
     const session = await openSession({ ...config, temporalAddress: null })
     try {
-      await recordCampaign(composeStore(config), asked)
+      await recordCampaign(config, asked)
       await startCampaign({ session, config, asked })
       terminal.say(`campaign: ${asked.name}`)
       const followed = await followCampaign({ session, name: asked.name, terminal, signal })

@@ -1,19 +1,31 @@
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client'
+import { composeBooks, composeStore } from '../compose.ts'
 import type { Config } from '../config.ts'
-import { workflowId } from '../domain/identifiers.ts'
+import { recordKey, workflowId } from '../domain/identifiers.ts'
+import type { Campaign } from '../formats/campaign.ts'
 import { resumeUpdate } from '../workflows/messages.ts'
 import { askWorker, describeWorkflow } from './answer.ts'
+import { checkCeilings, describeSpend, readSpend, setCeilings, type AskedCeilings } from './ceilings.ts'
 import { openSession, type Session } from './session.ts'
 import { EXIT, FailedError, InputError, type Terminal } from './terminal.ts'
 import { readWorkflowTarget } from './workflowTarget.ts'
 
 const UPDATE_MS = 15_000
 
-/** `prchain resume CAMPAIGN|CAMPAIGN/CHAIN/N`: what is parked goes on at once, of a campaign all that is. */
-export async function resume(options: { config: Config; target: string; terminal: Terminal }): Promise<number> {
-  const { config, target, terminal } = options
+/**
+ * `prchain resume CAMPAIGN|CAMPAIGN/CHAIN/N`: what is parked goes on at once, of a campaign all that is; with the
+ * ceilings that are asked, which are a campaign's.
+ */
+export async function resume(options: {
+  config: Config
+  target: string
+  asked?: AskedCeilings
+  terminal: Terminal
+}): Promise<number> {
+  const { config, target, asked = {}, terminal } = options
   const named = readWorkflowTarget(target)
   if (named.kind === 'mining') throw new InputError(`${target} is a mining, which never waits: nothing to resume`)
+  if (Object.keys(asked).length > 0) await raise(named, asked)
   const session = await openSession(config)
   try {
     if (named.kind === 'chain') {
@@ -35,6 +47,17 @@ export async function resume(options: { config: Config; target: string; terminal
     return EXIT.ended
   } finally {
     await session.close()
+  }
+
+  async function raise(of: typeof named, ceilings: AskedCeilings): Promise<void> {
+    if (of.kind !== 'campaign')
+      throw new InputError(`a ceiling is a campaign’s: name the campaign alone, as in \`prchain resume CAMPAIGN\``)
+    const found = await composeStore(config).getRecord<Campaign>(recordKey.campaign(of.name))
+    if (!found) throw new InputError(`there is no campaign "${of.name}" in the store ${config.store}`)
+    const prices = await composeBooks(config).prices(of.name)
+    await checkCeilings({ config, settings: found.settings, prices, asked: ceilings })
+    await setCeilings({ config, campaign: of.name, asked: ceilings })
+    terminal.say(describeSpend(await readSpend(config, of.name)))
   }
 
   function say(workflow: string, answer: string): void {

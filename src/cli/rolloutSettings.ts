@@ -30,8 +30,8 @@ const PAPER = {
 
 const SCRIPTED_MODEL = 'scripted'
 
-/** The settings of a campaign's rollouts, checked against what is there. Throws {@link InputError}. */
-export async function settleRollouts(config: Config): Promise<RolloutSettings> {
+/** The settings of a campaign's rollouts, checked against what is there, with the price table that they name. Throws {@link InputError}. */
+export async function settleRollouts(config: Config): Promise<{ settings: RolloutSettings; prices: Prices | null }> {
   const preset = config.preset === 'paper' ? PAPER : DEFAULTS
   const isReal = hasRealModel(config)
   const named = config.model ?? (config.preset === 'paper' ? PAPER.model : null)
@@ -41,7 +41,8 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
   const isNamed = config.environment !== null && config.environment !== 'none'
   const given = isNamed ? await readEnvironment(config.environment!) : null
   const sandbox = await chooseSandbox(config, given)
-  return {
+  const table = config.prices === null ? null : await readPrices(config.prices)
+  const settings: RolloutSettings = {
     scaffold: config.scaffold,
     isScripted: !isReal,
     model,
@@ -61,15 +62,13 @@ export async function settleRollouts(config: Config): Promise<RolloutSettings> {
     // Only an engine can build one.
     seeksEnvironment: config.environment === null && sandbox === 'docker',
     mirrors: config.mirrors === null ? null : resolve(config.mirrors),
-    prices:
-      config.prices === null
-        ? null
-        : await composeStore(config).putBlob(JSON.stringify(await readPrices(config.prices))),
+    prices: table && (await composeStore(config).putBlob(JSON.stringify(table))),
   }
+  return { settings, prices: table }
 }
 
 /** Reads and checks a price table. Throws {@link InputError}. */
-export async function readPrices(path: string): Promise<Prices> {
+async function readPrices(path: string): Promise<Prices> {
   try {
     return prices.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (cause) {

@@ -10,8 +10,8 @@ import { canonicalJson } from '../domain/canonical.ts'
 import { digestOfJson } from '../domain/digest.ts'
 import { recordKey, TASK_QUEUE, workflowId } from '../domain/identifiers.ts'
 import { campaignName, type Campaign } from '../formats/campaign.ts'
-import type { Store } from '../store/port.ts'
 import { searchAttribute } from '../workflows/messages.ts'
+import { ceilingsOf, checkCeilings, describeSpend, readSpend, setCeilings } from './ceilings.ts'
 import { describeFunnel, followCampaign, type Followed } from './follow.ts'
 import { settleRollouts } from './rolloutSettings.ts'
 import { openSession, type Session } from './session.ts'
@@ -30,7 +30,7 @@ export async function run(options: {
   const asked = await askCampaign({ config, targets, terminal })
   const session = await openSession(config)
   try {
-    await recordCampaign(composeStore(config), asked)
+    await recordCampaign(config, asked)
     await startCampaign({ session, config, asked })
     terminal.say(
       `campaign ${asked.name}: ${targets.join(', ')}, with ${asked.settings.model}${asked.settings.model === 'scripted' ? ', a stand-in,' : ''} in ${sandboxWords(asked)}`,
@@ -41,6 +41,7 @@ export async function run(options: {
       return EXIT.detached
     }
     const followed = await followCampaign({ session, name: asked.name, terminal, signal })
+    if (followed.status !== 'detached') terminal.say(describeSpend(await readSpend(config, asked.name)))
     return report({ followed, name: asked.name, terminal, uiUrl: session.uiUrl })
   } finally {
     await session.close()
@@ -59,7 +60,8 @@ export async function askCampaign(options: {
   }
   await checkEnvironmentFile(config.environment)
   await checkTargets({ config, store: composeStore(config), targets, onLine: (line) => terminal.say(line) })
-  const settings = await settleRollouts(config)
+  const { settings, prices } = await settleRollouts(config)
+  await checkCeilings({ config, settings, prices, asked: ceilingsOf(config) })
   const wanted = { settings, targets: [...targets].sort(), rollouts: config.rollouts, concurrency: config.concurrency }
   const name = config.campaign ?? `run-${digestOfJson(wanted).slice('sha256:'.length, 'sha256:'.length + 8)}`
   return { format: 'prchain.campaign/1', name, ...wanted, createdAt: new Date().toISOString() }
@@ -75,9 +77,9 @@ async function checkEnvironmentFile(path: string | null): Promise<void> {
   )
 }
 
-/** Puts a campaign on record. Throws {@link InputError} when its name is on record with other settings. */
-export async function recordCampaign(store: Store, asked: Campaign): Promise<void> {
-  const { value } = await store.putRecord(recordKey.campaign(asked.name), asked)
+/** Puts a campaign and its ceilings on record. Throws {@link InputError} when its name is on record with other settings. */
+export async function recordCampaign(config: Config, asked: Campaign): Promise<void> {
+  const { value } = await composeStore(config).putRecord(recordKey.campaign(asked.name), asked)
   const { createdAt: _at, ...known } = value
   const { createdAt: _now, ...now } = asked
   if (canonicalJson(known) !== canonicalJson(now)) {
@@ -85,6 +87,7 @@ export async function recordCampaign(store: Store, asked: Campaign): Promise<voi
       `campaign ${asked.name} is on record with other settings: ${differences(known, now).join('; ')}. Give another --campaign, or the same settings`,
     )
   }
+  await setCeilings({ config, campaign: asked.name, asked: ceilingsOf(config) })
 }
 
 /** Starts a campaign's workflow: attached to when it runs, started again when it failed, refused when it is done. */

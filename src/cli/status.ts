@@ -6,6 +6,7 @@ import type { Rollout } from '../formats/rollout.ts'
 import { campaignQuery } from '../workflows/messages.ts'
 import type { CampaignState } from '../formats/state.ts'
 import { askWorker, describeWorkflow, NoAnswerError, QUERY_MS } from './answer.ts'
+import { describeSpend, readSpend, type CampaignSpend } from './ceilings.ts'
 import { describeFunnel } from './follow.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
@@ -18,6 +19,7 @@ interface Standing {
   status: string
   live: CampaignState | null
   endings: Record<string, number>
+  spend: CampaignSpend
 }
 
 /** `prchain status [CAMPAIGN]`: how campaigns stand; with no server, what the store says, and that it says so. */
@@ -65,7 +67,8 @@ export async function status(options: {
       endings[rollout.ending] = (endings[rollout.ending] ?? 0) + 1
     }
     const { status, live } = session === null ? { status: 'unknown: no server', live: null } : await ask(of)
-    return { format: 'prchain.status/1', campaign: of, source: live ? 'server' : 'store', status, live, endings }
+    const spend = await readSpend(config, of)
+    return { format: 'prchain.status/1', campaign: of, source: live ? 'server' : 'store', status, live, endings, spend }
   }
 
   /** The server says whether a campaign runs and how it ended; a worker, in what state it is. */
@@ -93,8 +96,10 @@ export async function status(options: {
       Object.entries(one.endings)
         .map(([ending, count]) => `${count} ${ending}`)
         .join(', ') || 'nothing ended',
+      describeSpend(one.spend).replace('spent: ', ''),
     ])
-    for (const line of rows.length > 0 ? columns([['campaign', 'status', 'rollouts'], ...rows]) : []) terminal.say(line)
+    for (const line of rows.length > 0 ? columns([['campaign', 'status', 'rollouts', 'spent'], ...rows]) : [])
+      terminal.say(line)
     if (isSilent)
       terminal.say('no worker answers, so there is no more to tell: start `prchain worker`, or `prchain up`')
     for (const { live } of standings) {

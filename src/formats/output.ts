@@ -150,6 +150,17 @@ export const statusOutput = z.object({
   /** The campaign's live state, or null when no server or worker answers. */
   live: campaignState.nullable(),
   endings: counts,
+  /** What its model calls came to. Money in whole micro-dollars; null without a price table. */
+  spend: z.object({
+    microUsd: z.number().int().nullable(),
+    tokens: z.number().int(),
+    /** Set aside for calls under way. */
+    openMicroUsd: z.number().int(),
+    /** Set aside for calls that broke off, of which nobody knows what they cost. */
+    unknownMicroUsd: z.number().int(),
+    ceilingMicroUsd: z.number().int().nullable(),
+    ceilingTokens: z.number().int().nullable(),
+  }),
 })
 
 /** What `prchain show chain/CAMPAIGN/CHAIN/N --json` prints. `prchain show CHAIN --json` prints a chain. */

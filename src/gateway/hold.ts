@@ -20,13 +20,15 @@ export async function askHeld<T>(options: {
     } catch (error) {
       const { name, message } = error as Error
       if (name !== 'CeilingReachedError') throw error
-      if (!wasHeld) await say(message)
+      // Another call of the launch may have been let through since, and have said so.
+      await say(message)
       wasHeld = true
       await wait(LOOK_MS, signal)
     }
   }
 
   function say(reason: string | null): Promise<void> {
-    return hold.change((state) => ({ state: state.reason === reason ? state : { reason }, result: undefined }))
+    const isSame = (state: Hold) => (state.reason === null) === (reason === null)
+    return hold.change((state) => ({ state: isSame(state) ? state : { reason }, result: undefined }))
   }
 }

@@ -73,7 +73,11 @@ export function createLedger<S>(options: {
   function write(): Promise<void> {
     if (timer) clearTimeout(timer)
     timer = null
-    return (writing ??= writeAll().finally(() => (writing = null)))
+    return (writing ??= writeAll().finally(() => {
+      writing = null
+      // What came after the last look and before now.
+      if (waiting.length > 0) void write()
+    }))
   }
 
   async function writeAll(): Promise<void> {

@@ -92,7 +92,7 @@ export function createMeter(options: {
 
   function close(ms: number): void {
     const untilMs = now().getTime() + Math.min(ms, LONGEST_CLOSE_MS)
-    ledger.changeLater((pace) => closeUntil(pace, untilMs))
+    ledger.change((pace) => ({ state: closeUntil(pace, untilMs), result: null })).catch(() => {})
   }
 }
 

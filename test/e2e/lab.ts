@@ -114,7 +114,7 @@ export async function openLab(options: {
     async start(name, targets, settings = {}) {
       const own = { ...config, ...settings, campaign: name }
       const asked = await askCampaign({ config: own, targets, terminal })
-      await recordCampaign(store, asked)
+      await recordCampaign({ ...config, ...settings }, asked)
       const session = {
         client,
         connection,
