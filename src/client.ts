@@ -13,7 +13,7 @@ import {
 } from './config.ts'
 import { tryEnvironment } from './activities/tryEnvironment.ts'
 import { cancel } from './cli/cancel.ts'
-import { CEILING_SETTINGS, ceilingsOf } from './cli/ceilings.ts'
+import { ceilingsOf } from './cli/ceilings.ts'
 import { importChains, listChains } from './cli/chains.ts'
 import { demo } from './cli/demo.ts'
 import { doctor } from './cli/doctor.ts'
@@ -48,6 +48,7 @@ const WORKER = [
   'checkpointMs',
   'rerunMs',
 ] as const
+const CEILINGS = ['budgetUsd', 'budgetTokens', 'budgetUsdChain', 'budgetUsdStage', 'budgetUsdDay'] as const
 const ROLLOUT = [
   'campaign',
   'scaffold',
@@ -69,7 +70,7 @@ const ROLLOUT = [
   'dockerHost',
   'mirrors',
   'prices',
-  ...CEILING_SETTINGS,
+  ...CEILINGS,
   'preset',
   'seed',
 ] as const
@@ -161,9 +162,9 @@ verb('status [campaign]', 'how campaigns stand', [...CONNECTION], (it, campaign)
 verb(
   'resume <target>',
   'let what is parked go on, all of a CAMPAIGN or one CAMPAIGN/CHAIN/N, under other ceilings if they are given',
-  [...CONNECTION, ...CEILING_SETTINGS],
+  [...CONNECTION, ...CEILINGS],
   // What the environment says was for the start: only what is typed changes a ceiling.
-  (it, target) => resume({ ...it, target: target!, asked: ceilingsOf(typed(it, CEILING_SETTINGS)) }),
+  (it, target) => resume({ ...it, target: target!, asked: ceilingsOf(typed(it, CEILINGS)) }),
 )
 verb(
   'cancel <target>',

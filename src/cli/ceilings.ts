@@ -8,13 +8,7 @@ import type { RolloutSettings } from '../formats/rollout.ts'
 import { InputError } from './terminal.ts'
 
 /** The settings that name a ceiling. */
-export const CEILING_SETTINGS = [
-  'budgetUsd',
-  'budgetTokens',
-  'budgetUsdChain',
-  'budgetUsdStage',
-  'budgetUsdDay',
-] as const
+type CeilingSetting = 'budgetUsd' | 'budgetTokens' | 'budgetUsdChain' | 'budgetUsdStage' | 'budgetUsdDay'
 
 /** Ceilings that are to be set; the others stay as they are. */
 export type AskedCeilings = Partial<Ceilings & DayCeiling>
@@ -31,7 +25,7 @@ export interface CampaignSpend {
 }
 
 /** The ceilings that settings name. */
-export function ceilingsOf(config: Pick<Config, (typeof CEILING_SETTINGS)[number]>): AskedCeilings {
+export function ceilingsOf(config: Pick<Config, CeilingSetting>): AskedCeilings {
   const money = (usd: number | null) => (usd === null ? undefined : toMicroUsd(usd))
   const asked: { [N in keyof AskedCeilings]: AskedCeilings[N] | undefined } = {
     campaignMicroUsd: money(config.budgetUsd),
@@ -110,7 +104,7 @@ export function describeSpend(spend: CampaignSpend): string {
   ].join('; ')
 }
 
-const FLAGS: Record<keyof AskedCeilings, (typeof CEILING_SETTINGS)[number]> = {
+const FLAGS: Record<keyof AskedCeilings, CeilingSetting> = {
   campaignMicroUsd: 'budgetUsd',
   campaignTokens: 'budgetTokens',
   chainMicroUsd: 'budgetUsdChain',

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { z } from 'zod'
 import { flagOf, helpOf, isSecret, readConfig, settingNames } from '../../src/config.ts'
 import { PARKING_TYPES } from '../../src/domain/failure.ts'
+import * as budgets from '../../src/formats/budget.ts'
 import { campaign, campaignPlan, mining } from '../../src/formats/campaign.ts'
 import { chain, chainImport } from '../../src/formats/chain.ts'
 import { environment } from '../../src/formats/environment.ts'
@@ -43,6 +44,11 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.revocation/1': exchanges.revocation,
   'prchain.exchange/1': exchanges.exchangeRecord,
   'prchain.answer/1': exchanges.answerRecord,
+  'prchain.hold/1': exchanges.holdEntry,
+  'prchain.ceilings/1': budgets.ceilingsEntry,
+  'prchain.day-ceiling/1': budgets.dayCeilingEntry,
+  'prchain.account/1': budgets.accountEntry,
+  'prchain.pace/1': budgets.paceEntry,
   'prchain.halt/1': exchanges.haltRecord,
   'prchain.launch/1': exchanges.launchRecord,
   'prchain.life/1': records.lifeRecord,
