@@ -1,18 +1,21 @@
 import { recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
+import type { BlobRef } from '../formats/common.ts'
 import type { AnswerRecord, HaltRecord, LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
-import { issueToken, revokeToken } from '../record/grants.ts'
+import { findRevocation, issueToken, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
+import { storyOf } from '../scaffolds/story.ts'
 import type { CommandOutcome, Sandbox } from '../sandbox/port.ts'
 import { captureSandbox, lastCheckpoint, putCheckpoint } from './checkpoint.ts'
 import { ScaffoldFailedError, HaltedError, type RolloutInput, type Scope } from './edge.ts'
 import { groundOf } from './ground.ts'
-import { GATEWAY, TOOLCHAINS } from './layRepository.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 import type { Slice } from './runSlice.ts'
+import { provideScaffold, type ScaffoldPrograms } from './scaffoldPrograms.ts'
+import { testScaffold } from './scaffoldSelfTest.ts'
 import { openStageSandbox, sandboxNameOf } from './stageSandbox.ts'
 import { turnsUpTo } from './turns.ts'
 
@@ -20,6 +23,7 @@ const MOST_LAUNCHES = 4
 const LOOK_MS = 500
 const TRAJECTORY_LIMIT_BYTES = 64 * 1024 * 1024
 const ROUND_LIMIT_MS = 12 * 60 * 60_000
+const SESSION_REFUSED = 'it could not go on with its session'
 
 /**
  * Runs a part of a round by a scaffold that is not our own: it runs detached in the stage's sandbox, and this only waits,
@@ -46,12 +50,18 @@ export async function runScaffold(
     const fault = last && (await faultOf(last))
     if (last && fault) await abandon(last, fault)
     const { sandbox, life, place } = await open()
-    const launch = last && life.life === last.life ? last : await begin(sandbox, (last?.n ?? 0) + 1)
-    const outcome = await follow(sandbox, launch)
+    const running = last && life.life === last.life ? last : null
+    const n = running?.n ?? (last?.n ?? 0) + 1
+    const programs = await provideScaffold({
+      ...{ ports, scaffold, provider: context.provider, sandbox, signal: scope.signal },
+      key: `interpreter.${round}.${n}`,
+    })
+    const launch = running ?? (await begin(sandbox, programs, n))
+    const outcome = await follow(sandbox, programs, launch)
     if (outcome === 'paused') return { status: 'paused', steps: await countAnswers(launch), place }
     const read = scaffold.readEnding({ ...outcome, output: outcome.output.toString('utf8') })
     if ('fault' in read) {
-      await abandon(launch, read.fault)
+      await abandon(launch, read.isSessionRefused ? SESSION_REFUSED : read.fault)
       if (launch.n >= MOST_LAUNCHES) {
         throw new ScaffoldFailedError(`${scaffold.name} failed ${launch.n} times in a row; last: ${read.fault}`)
       }
@@ -76,16 +86,20 @@ export async function runScaffold(
     return store.getRecord<HaltRecord>(recordKey.halt(context.id, stage, round, n))
   }
 
-  /** Puts a launch on record and starts it. */
-  async function begin(sandbox: Sandbox, n: number): Promise<LaunchRecord> {
+  /** Puts a launch on record, once the scaffold is known to run here. */
+  async function begin(sandbox: Sandbox, programs: ScaffoldPrograms, n: number): Promise<LaunchRecord> {
+    await testScaffold({ ports, context, scaffold, sandbox, programs, stage, round, launch: n, signal: scope.signal })
     await scope.fence.check()
+    const turns = await turnsOfPhase()
+    const session = await sessionFor(n)
     const launch: LaunchRecord = {
       format: 'prchain.launch/1',
       n,
       scaffold: scaffold.name,
       version: scaffold.version,
       life: sandbox.life,
-      task: await store.putBlob(await taskOf()),
+      task: await store.putBlob(session === null ? storyOf(turns) : turns.at(-1)!),
+      session,
       startedAt: new Date().toISOString(),
     }
     return (await store.putRecord(recordKey.launch(context.id, stage, round, n), launch)).value
@@ -95,7 +109,7 @@ export async function runScaffold(
   async function abandon(launch: LaunchRecord, reason: string): Promise<void> {
     await scope.fence.check()
     scope.report({ restarting: scaffold.name, because: reason.slice(0, 200) })
-    await revokeToken(store, await tokenOf(launch), reason)
+    await revokeToken(store, await tokenOf(launch.n), reason)
     await context.provider.remove(sandboxNameOf(context, ground))
   }
 
@@ -104,27 +118,28 @@ export async function runScaffold(
     return `scaffold.${round}.${n}`
   }
 
-  function tokenOf({ n }: LaunchRecord): Promise<string> {
+  function tokenOf(n: number): Promise<string> {
     const { chain, settings } = context
     const place = { rollout: context.id, chain: chain.id, stage, round: String(round), launch: n }
     return issueToken(store, { ...place, scaffold: scaffold.name, model: settings.model })
   }
 
-  async function follow(sandbox: Sandbox, launch: LaunchRecord): Promise<CommandOutcome | 'paused'> {
-    const { settings, provider } = context
-    const at = (target: string, source: string) => (provider.isIsolating ? target : source)
-    const python = await pythonOf(sandbox, launch)
-    const toolchain = await ports.toolchains.providePython({ ...scaffold, python }).catch((cause: Error) => {
-      throw new ScaffoldFailedError(cause.message, { cause })
-    })
+  async function follow(
+    sandbox: Sandbox,
+    programs: ScaffoldPrograms,
+    launch: LaunchRecord,
+  ): Promise<CommandOutcome | 'paused'> {
+    const { settings } = context
     const { script, stdin } = scaffold.start({
-      task: (await store.getBlob(launch.task)).toString('utf8'),
-      toolchain: `${at(TOOLCHAINS, ports.toolchains.dir)}/${toolchain}`,
-      socketPath: `${at(GATEWAY, ports.gatewayDir)}/gateway.sock`,
-      token: await tokenOf(launch),
+      ...programs,
+      token: await tokenOf(launch.n),
       model: settings.model,
       maxSteps: settings.maxSteps,
       commandTimeoutMs: await context.commandTimeoutMs(stage),
+      task: (await store.getBlob(launch.task)).toString('utf8'),
+      turns: await turnsOfPhase(),
+      session: launch.session ? (await store.getBlob(launch.session)).toString('utf8') : null,
+      isSelfTest: false,
     })
     const over = new AbortController()
     const signal = AbortSignal.any([scope.signal, over.signal])
@@ -148,19 +163,6 @@ export async function runScaffold(
     }
   }
 
-  async function pythonOf(sandbox: Sandbox, launch: LaunchRecord): Promise<string> {
-    const script = 'python3 -I -c "import sys; print(\'%d.%d\' % sys.version_info[:2])"'
-    const { exitCode, output } = await sandbox.exec(
-      `${commandOf(launch)}.python`,
-      { script, timeoutMs: 60_000 },
-      scope.signal,
-    )
-    if (exitCode === 0) return output.toString('utf8').trim()
-    throw new ScaffoldFailedError(
-      `${scaffold.name} needs python3 in the sandbox: ${output.toString('utf8').slice(-300)}`,
-    )
-  }
-
   async function countAnswers({ n }: LaunchRecord): Promise<number> {
     return (await store.listRecords(recordKey.answers(context.id, stage, round, n))).length
   }
@@ -172,7 +174,7 @@ export async function runScaffold(
     ending: RoundEnding,
     trajectory: string | null,
   ): Promise<void> {
-    await revokeToken(store, await tokenOf(launch), 'the round has ended')
+    await revokeToken(store, await tokenOf(launch.n), 'the round has ended')
     const own = trajectory === null ? null : await sandbox.readFile(trajectory, TRAJECTORY_LIMIT_BYTES)
     await putCheckpoint({
       ...{ ports, context, ground, fence: scope.fence },
@@ -191,20 +193,25 @@ export async function runScaffold(
     await store.putRecord(endKey, end)
   }
 
-  /** All that the scaffold is asked: the message that opened the stage, and what was said of its earlier rounds. */
-  async function taskOf(): Promise<string> {
+  /** The message that opened the stage's phase, and what was said of each of its rounds since. */
+  async function turnsOfPhase(): Promise<string[]> {
     const { phase } = splitRound(round)
-    const turns = (await turnsUpTo(ports, context, stage, round)).filter(
-      (turn) => turn.stage === stage && splitRound(turn.round).phase === phase,
-    )
-    const [opening, ...feedback] = turns.map(({ text }) => text)
-    if (feedback.length === 0) return opening!
-    return [
-      opening!,
-      'You have worked on this already: your changes are in the work tree. They were reviewed, and were not accepted yet.',
-      ...feedback.slice(0, -1).map((text, index) => `What was said of your work, round ${index + 1}:\n\n${text}`),
-      `What was said of your work last, which is what you are to mend now:\n\n${feedback.at(-1)!}`,
-    ].join('\n\n')
+    const turns = await turnsUpTo(ports, context, stage, round)
+    return turns
+      .filter((turn) => turn.stage === stage && splitRound(turn.round).phase === phase)
+      .map(({ text }) => text)
+  }
+
+  /** What a launch goes on with: what the launch before it did, unless that could not; at first what the round before left. */
+  async function sessionFor(n: number): Promise<BlobRef | null> {
+    if (n > 1) {
+      const isRefused = (await findRevocation(store, await tokenOf(n - 1))) === SESSION_REFUSED
+      return isRefused ? null : ((await lastLaunch())?.session ?? null)
+    }
+    const before = (await turnsUpTo(ports, context, stage, round)).at(-2)
+    if (!scaffold.goesOn || !before) return null
+    const end = await store.getRecord<RoundEndRecord>(recordKey.round(context.id, before.stage, before.round, 'end'))
+    return end?.trajectory ?? null
   }
 }
 

@@ -7,7 +7,7 @@ import type { RolloutInput, Scope } from './edge.ts'
 import { lazySandbox, type LazySandbox } from './lazySandbox.ts'
 import type { Ports } from './ports.ts'
 import { openRollout, requireModel, type RolloutContext } from './rolloutContext.ts'
-import { SCAFFOLDS } from '../scaffolds/index.ts'
+import { findScaffold } from '../scaffolds/index.ts'
 import { runScaffold } from './runScaffold.ts'
 import { turnsUpTo } from './turns.ts'
 
@@ -31,7 +31,7 @@ export async function runSlice(
 ): Promise<Slice> {
   const context = await openRollout(ports, input.rollout)
   requireModel(ports, context)
-  const scaffold = SCAFFOLDS.find(({ name }) => name === context.settings.scaffold)
+  const scaffold = findScaffold(context.settings.scaffold)
   if (scaffold) return runScaffold(ports, context, scaffold, input, scope)
   const startedMs = Date.now()
   const { stage } = input

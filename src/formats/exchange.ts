@@ -19,6 +19,8 @@ export const grant = z.object({
   scaffold: z.string(),
   /** The model that is asked, whatever the scaffold names. */
   model: z.string(),
+  /** Its calls are answered by the gateway itself: they see whether the scaffold runs at all. */
+  isSelfTest: z.boolean().optional(),
   issuedAt: instant,
 })
 /** What a token of the gateway stands for. */
@@ -97,6 +99,8 @@ export const launchRecord = z.object({
   life: z.string(),
   /** What it is asked, in the store. */
   task: blobRef,
+  /** Its own session that it goes on with, in the store; null or absent for a fresh start. */
+  session: blobRef.nullish(),
   startedAt: instant,
 })
 /** One start of a scaffold for a round. */

@@ -14,6 +14,7 @@ import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
 import { findGrant, TOKEN } from '../record/grants.ts'
 import { Launch } from './launch.ts'
+import { answerSelfTest, type SelfTestCall } from './selfTest.ts'
 
 const MOST_REQUEST_BYTES = 256 * 1024 * 1024
 /** How long calls that are under way are waited for when the gateway is stopped: they are paid for. */
@@ -40,10 +41,12 @@ export async function startGateway(options: {
   exchange: Exchange
   /** What differs between equal requests of a scaffold. */
   normalisations: (scaffold: string) => readonly Normalisation[]
+  /** The tool call of a scaffold's self-test; null for one that is not known. */
+  selfTest: (scaffold: string) => SelfTestCall | null
   listen: { socketPath: string } | { port: number }
   redact: Redact
 }): Promise<Gateway> {
-  const { store, exchange, normalisations, listen, redact } = options
+  const { store, exchange, normalisations, selfTest, listen, redact } = options
   const launches = new Map<string, Promise<Launch>>()
   const calls = new Map<string, GatewayCall>()
   const stopping = new AbortController()
@@ -86,6 +89,8 @@ export async function startGateway(options: {
     const body = await readBody(request)
     if (body === null)
       return sendError(response, 400, 'invalid_request', 'the request is not JSON with a list of `messages`')
+    const call = grant.isSelfTest && selfTest(grant.scaffold)
+    if (call) return answerSelfTest(body, call, response)
     const launch = await launchOf(token, grant)
     const digests = digestMessages(body.messages, normalisationsOf(grant))
     const claim = launch.claim(digestOfWireRequest(body, digests, grant.model))

@@ -16,8 +16,8 @@ export async function issueToken(store: Store, grant: Omit<Grant, 'format' | 'is
     format: 'prchain.gateway/1',
     secret: randomBytes(32).toString('hex'),
   })
-  const { rollout, stage, round, launch } = grant
-  const place = [rollout, stage, round, launch].join('\n')
+  const { rollout, stage, round, launch, isSelfTest } = grant
+  const place = [rollout, stage, round, launch, ...(isSelfTest ? ['self-test'] : [])].join('\n')
   const token = `prchain-${createHmac('sha256', value.secret).update(place).digest('hex').slice(0, 48)}`
   const made: Grant = { format: 'prchain.grant/1', ...grant, issuedAt: new Date().toISOString() }
   await store.putRecord(recordKey.grant(digestOfToken(token)), made)
@@ -28,6 +28,11 @@ export async function issueToken(store: Store, grant: Omit<Grant, 'format' | 'is
 export async function revokeToken(store: Store, token: string, reason: string): Promise<void> {
   const made: Revocation = { format: 'prchain.revocation/1', reason, at: new Date().toISOString() }
   await store.putRecord(recordKey.revocation(digestOfToken(token)), made)
+}
+
+/** Why a token is good no longer; null while it is. */
+export async function findRevocation(store: Store, token: string): Promise<string | null> {
+  return (await store.getRecord<Revocation>(recordKey.revocation(digestOfToken(token))))?.reason ?? null
 }
 
 /** What a token stands for, or null when it never was one or is one no longer. */
