@@ -1,9 +1,9 @@
 import { recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
 import type { BlobRef } from '../formats/common.ts'
-import type { AnswerRecord, HaltRecord, LaunchRecord } from '../formats/exchange.ts'
+import type { LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
-import { findRevocation, issueToken, revokeToken } from '../record/grants.ts'
+import { issueToken, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
 import { storyOf } from '../scaffolds/story.ts'
@@ -11,6 +11,7 @@ import type { CommandOutcome, Sandbox } from '../sandbox/port.ts'
 import { captureSandbox, lastCheckpoint, putCheckpoint } from './checkpoint.ts'
 import { ScaffoldFailedError, HaltedError, type RolloutInput, type Scope } from './edge.ts'
 import { groundOf } from './ground.ts'
+import { openLaunches, type Abandoning } from './launches.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 import type { Slice } from './runSlice.ts'
@@ -19,11 +20,11 @@ import { testScaffold } from './scaffoldSelfTest.ts'
 import { openStageSandbox, sandboxNameOf } from './stageSandbox.ts'
 import { turnsUpTo } from './turns.ts'
 
-const MOST_LAUNCHES = 4
+/** How often a scaffold may fail in one round before its chain is parked. */
+const MOST_FAILURES = 4
 const LOOK_MS = 500
 const TRAJECTORY_LIMIT_BYTES = 64 * 1024 * 1024
 const ROUND_LIMIT_MS = 12 * 60 * 60_000
-const SESSION_REFUSED = 'it could not go on with its session'
 
 /**
  * Runs a part of a round by a scaffold that is not our own: it runs detached in the stage's sandbox, and this only waits,
@@ -42,15 +43,16 @@ export async function runScaffold(
   const startedMs = Date.now()
   const endKey = recordKey.round(context.id, stage, round, 'end')
   const ground = await groundOf(ports, context, stage, splitRound(round).phase)
+  const launches = openLaunches(store, { rollout: context.id, stage, round })
   for (;;) {
     const known = await store.getRecord<RoundEndRecord>(endKey)
     const open = () => openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
     if (known) return { status: 'ended', ending: known.ending, steps: known.steps, place: (await open()).place }
-    const last = await lastLaunch()
-    const fault = last && (await faultOf(last))
-    if (last && fault) await abandon(last, fault)
+    const last = await launches.last()
+    const end = last && ((await launches.abandonmentOf(last.n)) ?? (await lossOf(last)))
+    if (last && end) await abandon(last, end)
     const { sandbox, life, place } = await open()
-    const running = last && life.life === last.life ? last : null
+    const running = last && !end && life.life === last.life ? last : null
     const n = running?.n ?? (last?.n ?? 0) + 1
     const programs = await provideScaffold({
       ...{ ports, scaffold, provider: context.provider, sandbox, signal: scope.signal },
@@ -58,32 +60,23 @@ export async function runScaffold(
     })
     const launch = running ?? (await begin(sandbox, programs, n))
     const outcome = await follow(sandbox, programs, launch)
-    if (outcome === 'paused') return { status: 'paused', steps: await countAnswers(launch), place }
+    if (outcome === 'paused') return { status: 'paused', steps: await launches.countAnswers(launch.n), place }
     const read = scaffold.readEnding({ ...outcome, output: outcome.output.toString('utf8') })
     if ('fault' in read) {
-      await abandon(launch, read.isSessionRefused ? SESSION_REFUSED : read.fault)
-      if (launch.n >= MOST_LAUNCHES) {
-        throw new ScaffoldFailedError(`${scaffold.name} failed ${launch.n} times in a row; last: ${read.fault}`)
-      }
-      continue
+      await abandon(launch, { kind: read.isSessionRefused ? 'session-refused' : 'failed', reason: read.fault })
+      const failures = await launches.countFailures()
+      if (failures < MOST_FAILURES) continue
+      throw new ScaffoldFailedError(`${scaffold.name} failed ${failures} times in this round; last: ${read.fault}`)
     }
     await finish(sandbox, launch, read.ending, read.trajectory)
   }
 
-  async function lastLaunch(): Promise<LaunchRecord | null> {
-    const keys = await store.listRecords(recordKey.launches(context.id, stage, round))
-    return keys.length === 0 ? null : store.getRecord<LaunchRecord>(keys.at(-1)!)
-  }
-
-  /** Why a launch cannot be waited for any longer, or null. */
-  async function faultOf(launch: LaunchRecord): Promise<string | null> {
-    if (await haltOf(launch)) return 'the gateway had halted it'
+  /** Why a launch that nothing ended cannot be waited for any longer, or null. */
+  async function lossOf(launch: LaunchRecord): Promise<Abandoning | null> {
+    const halt = await launches.haltOf(launch.n)
+    if (halt) return { kind: 'halted', reason: halt.reason }
     const found = await context.provider.find(sandboxNameOf(context, ground))
-    return found?.life === launch.life ? null : 'its sandbox was lost'
-  }
-
-  function haltOf({ n }: LaunchRecord): Promise<HaltRecord | null> {
-    return store.getRecord<HaltRecord>(recordKey.halt(context.id, stage, round, n))
+    return found?.life === launch.life ? null : { kind: 'lost', reason: 'its sandbox was lost' }
   }
 
   /** Puts a launch on record, once the scaffold is known to run here. */
@@ -106,11 +99,13 @@ export async function runScaffold(
   }
 
   /** Ends a launch for good: its token, and all that runs in its sandbox. The next begins where this one began. */
-  async function abandon(launch: LaunchRecord, reason: string): Promise<void> {
+  async function abandon(launch: LaunchRecord, why: Abandoning): Promise<void> {
     await scope.fence.check()
-    scope.report({ restarting: scaffold.name, because: reason.slice(0, 200) })
-    await revokeToken(store, await tokenOf(launch.n), reason)
-    await context.provider.remove(sandboxNameOf(context, ground))
+    scope.report({ restarting: scaffold.name, because: why.reason.slice(0, 200) })
+    await launches.abandon(launch.n, why)
+    await revokeToken(store, await tokenOf(launch.n), why.reason)
+    const name = sandboxNameOf(context, ground)
+    if ((await context.provider.find(name))?.life === launch.life) await context.provider.remove(name)
   }
 
   /** The key of the command that a launch is. */
@@ -156,15 +151,11 @@ export async function runScaffold(
 
     async function check(): Promise<void> {
       await scope.fence.check()
-      const halt = await haltOf(launch)
+      const halt = await launches.haltOf(launch.n)
       if (halt) throw new HaltedError(halt)
       if (ports.isDraining() || Date.now() - startedMs >= ports.limits.sliceMs) over.abort('paused')
-      scope.report({ stage: stage + 1, round: String(round), step: await countAnswers(launch) })
+      scope.report({ stage: stage + 1, round: String(round), step: await launches.countAnswers(launch.n) })
     }
-  }
-
-  async function countAnswers({ n }: LaunchRecord): Promise<number> {
-    return (await store.listRecords(recordKey.answers(context.id, stage, round, n))).length
   }
 
   /** Puts the end of the round on record, with the work tree: a sandbox that is lost from here on is made again from it. */
@@ -187,8 +178,9 @@ export async function runScaffold(
     const end: RoundEndRecord = {
       format: 'prchain.round-end/1',
       ending,
-      steps: await countAnswers(launch),
+      steps: (await launches.answersOf(launch.n)).length,
       trajectory: own && (await store.putBlob(ports.redact(own.toString('utf8')))),
+      abandoned: await launches.describeAbandoned(),
     }
     await store.putRecord(endKey, end)
   }
@@ -205,24 +197,12 @@ export async function runScaffold(
   /** What a launch goes on with: what the launch before it did, unless that could not; at first what the round before left. */
   async function sessionFor(n: number): Promise<BlobRef | null> {
     if (n > 1) {
-      const isRefused = (await findRevocation(store, await tokenOf(n - 1))) === SESSION_REFUSED
-      return isRefused ? null : ((await lastLaunch())?.session ?? null)
+      const end = await launches.abandonmentOf(n - 1)
+      return end?.kind === 'session-refused' ? null : ((await launches.last())?.session ?? null)
     }
     const before = (await turnsUpTo(ports, context, stage, round)).at(-2)
     if (!scaffold.goesOn || !before) return null
     const end = await store.getRecord<RoundEndRecord>(recordKey.round(context.id, before.stage, before.round, 'end'))
     return end?.trajectory ?? null
   }
-}
-
-/** The answers of a round's last launch, in the order in which they were given. */
-export async function answersOf(
-  ports: Pick<Ports, 'store'>,
-  rollout: string,
-  stage: number,
-  round: RoundId,
-): Promise<AnswerRecord[]> {
-  const launches = await ports.store.listRecords(recordKey.launches(rollout, stage, round))
-  const keys = await ports.store.listRecords(recordKey.answers(rollout, stage, round, launches.length))
-  return Promise.all(keys.map(async (key) => (await ports.store.getRecord<AnswerRecord>(key))!))
 }

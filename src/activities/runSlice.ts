@@ -32,13 +32,13 @@ export async function runSlice(
   const context = await openRollout(ports, input.rollout)
   requireModel(ports, context)
   const scaffold = findScaffold(context.settings.scaffold)
-  if (scaffold) return runScaffold(ports, context, scaffold, input, scope)
   const startedMs = Date.now()
   const { stage } = input
   const { phase } = splitRound(input.round)
   for (let rebuilds = 0; ; rebuilds++) {
     const sandbox = lazySandbox({ ports, context, stage, phase, scope })
     try {
+      if (scaffold) return await runScaffold(ports, context, scaffold, input, scope)
       const played = await playRollout(ports, context, { ...input, scope, startedMs, sandbox })
       const place = (await sandbox.opened())?.place ?? null
       if (played.status === 'ended') return { status: 'ended', ending: played.ending, steps: played.steps, place }

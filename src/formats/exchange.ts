@@ -65,7 +65,7 @@ export const exchangeRecord = z.object({
 /** What the gateway stores of a scaffold's model call. */
 export type ExchangeRecord = z.infer<typeof exchangeRecord>
 
-/** One answer that a launch was given in full, from the provider or from the record. */
+/** One answer that a launch was given, from the provider or from the record: put before the end of it is sent. */
 export const answerRecord = z.object({
   format: z.literal('prchain.answer/1'),
   /** The exchange's key. */
@@ -75,7 +75,7 @@ export const answerRecord = z.object({
   n: z.number().int().nonnegative(),
   at: instant,
 })
-/** One answer that a launch was given in full. */
+/** One answer that a launch was given. */
 export type AnswerRecord = z.infer<typeof answerRecord>
 
 /** Why the gateway gives a launch no more answers for now: its scaffold is to be stopped, and started again later from the record. */
@@ -88,6 +88,21 @@ export const haltRecord = z.object({
 })
 /** Why the gateway gives a launch no more answers for now. */
 export type HaltRecord = z.infer<typeof haltRecord>
+
+/**
+ * The end of a launch that the round does not end with: another takes its place. What its model calls were, and no later
+ * launch asks for again, is an abandoned branch.
+ */
+export const abandonmentRecord = z.object({
+  format: z.literal('prchain.abandonment/1'),
+  launch: z.number().int().positive(),
+  /** `failed`: the scaffold ended as it should not, `session-refused`: because of the session that it was given. `lost`: its sandbox went. `halted`: by the gateway. */
+  kind: z.enum(['failed', 'session-refused', 'lost', 'halted']),
+  reason: z.string(),
+  at: instant,
+})
+/** The end of a launch that the round does not end with. */
+export type AbandonmentRecord = z.infer<typeof abandonmentRecord>
 
 /** One start of a scaffold for a round: the last one is the round's, earlier ones were abandoned. */
 export const launchRecord = z.object({

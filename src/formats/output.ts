@@ -150,6 +150,8 @@ export const statusOutput = z.object({
   /** The campaign's live state, or null when no server or worker answers. */
   live: campaignState.nullable(),
   endings: counts,
+  rerunCommands: z.number().int(),
+  abandonedCalls: z.number().int(),
 })
 
 /** What `prchain show chain/CAMPAIGN/CHAIN/N --json` prints. `prchain show CHAIN --json` prints a chain. */

@@ -273,6 +273,13 @@ export const stageResult = z.object({
   /** The tree of the last round: A_t. */
   tree: gitSha,
   patch: blobRef,
+  /**
+   * Commands that ran more than once, or in vain, because a sandbox or a scaffold was lost. Those of the native agent are
+   * on record; of another agent's no more is known than how many it was told to run: at most so many.
+   */
+  rerunCommands: z.number().int().nonnegative(),
+  /** Model calls of branches that were abandoned: paid for, and in no sample. */
+  abandonedCalls: z.number().int().nonnegative(),
 })
 /** How a stage ended. */
 export type StageResult = z.infer<typeof stageResult>

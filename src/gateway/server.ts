@@ -13,7 +13,7 @@ import type { Exchange, Exchanged } from '../record/exchange.ts'
 import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
 import { findGrant, TOKEN } from '../record/grants.ts'
-import { Launch } from './launch.ts'
+import { Launch, type Claim } from './launch.ts'
 import { answerSelfTest, type SelfTestCall } from './selfTest.ts'
 
 const MOST_REQUEST_BYTES = 256 * 1024 * 1024
@@ -97,9 +97,9 @@ export async function startGateway(options: {
     let isDelivered = false
     try {
       const call = calls.get(claim.key) ?? start(claim.key, launch, { body, digests, digest: claim.digest })
-      isDelivered = await deliver(call, response, grant)
+      isDelivered = await deliver(call, response, { grant, claim })
     } finally {
-      await claim.settle(isDelivered)
+      claim.settle(isDelivered)
     }
   }
 
@@ -130,7 +130,11 @@ export async function startGateway(options: {
   }
 
   /** Gives a client a call's reply. False when it went away before it had all of it. */
-  async function deliver(call: GatewayCall, response: ServerResponse, grant: Grant): Promise<boolean> {
+  async function deliver(
+    call: GatewayCall,
+    response: ServerResponse,
+    { grant, claim }: { grant: Grant; claim: Claim },
+  ): Promise<boolean> {
     let sentBytes = 0
     const stopListening = call.listen({
       part(bytes) {
@@ -146,7 +150,9 @@ export async function startGateway(options: {
     const gone = new Promise<null>((resolve) => response.once('close', () => resolve(null)))
     try {
       const exchanged = await Promise.race([call.done, gone])
-      if (exchanged === null) return false
+      if (exchanged === null || response.destroyed) return false
+      await claim.give()
+      if (response.destroyed) return false
       return await finish(response, exchanged, sentBytes)
     } catch (error) {
       return await refuse(error, response, grant)
