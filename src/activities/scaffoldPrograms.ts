@@ -4,8 +4,8 @@ import { ScaffoldFailedError } from './edge.ts'
 import type { Ports } from './ports.ts'
 
 /** Where a sandbox sees what is installed for scaffolds, the operator's own folder, and the gateway's. */
-const TOOLCHAINS = '/opt/prchain-scaffolds'
-const OPERATOR = '/opt/prchain-operator'
+const TOOLCHAINS = '/run/prchain-scaffolds'
+const OPERATOR = '/run/prchain-operator'
 const GATEWAY = '/run/prchain-gateway'
 
 /** What a scaffold's sandbox sees of the host, read-only: its programs and the gateway's socket. */

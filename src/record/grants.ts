@@ -30,11 +30,6 @@ export async function revokeToken(store: Store, token: string, reason: string): 
   await store.putRecord(recordKey.revocation(digestOfToken(token)), made)
 }
 
-/** Why a token is good no longer; null while it is. */
-export async function findRevocation(store: Store, token: string): Promise<string | null> {
-  return (await store.getRecord<Revocation>(recordKey.revocation(digestOfToken(token))))?.reason ?? null
-}
-
 /** What a token stands for, or null when it never was one or is one no longer. */
 export async function findGrant(store: Store, token: string): Promise<Grant | null> {
   if (!new RegExp(`^${TOKEN.source}$`).test(token)) return null
