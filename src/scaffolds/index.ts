@@ -1,8 +1,9 @@
 import { miniSweAgent } from './miniSweAgent.ts'
+import { qwenCode } from './qwenCode.ts'
 import type { Scaffold } from './port.ts'
 
 /** The agents that are not prchain's own. */
-const SCAFFOLDS: readonly Scaffold[] = [miniSweAgent]
+const SCAFFOLDS: readonly Scaffold[] = [miniSweAgent, qwenCode]
 
 /** A scaffold by its name; null for prchain's own. */
 export function findScaffold(name: string): Scaffold | null {
