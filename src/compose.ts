@@ -36,12 +36,13 @@ import { createBubblewrapProvider } from './sandbox/bubblewrap.ts'
 import { createDockerProvider } from './sandbox/docker.ts'
 import type { SandboxProvider } from './sandbox/port.ts'
 import { createProcessProvider } from './sandbox/process.ts'
-import { SCAFFOLDS } from './scaffolds/index.ts'
+import { findScaffold } from './scaffolds/index.ts'
 import { startScriptedModel } from './scripted/server.ts'
 import { scriptedSettings, type ScriptedSettings } from './scripted/settings.ts'
 import { createFileStore } from './store/files.ts'
 import type { Store } from './store/port.ts'
-import { createPipToolchains } from './toolchains/pip.ts'
+import { createToolchains } from './toolchains/host.ts'
+import type { Toolchains } from './toolchains/port.ts'
 
 const LONGEST_RETRY_WAIT_MS = 60_000
 const MEBIBYTE = 1024 * 1024
@@ -167,7 +168,8 @@ export async function composeGateway(options: { config: Config; scriptedUrl: str
   const gateway = await startGateway({
     store,
     exchange: createExchange({ store, provider: composeProvider(config, scriptedUrl), ...patience }),
-    normalisations: (name) => SCAFFOLDS.find((scaffold) => scaffold.name === name)?.normalisations ?? [],
+    normalisations: (name) => findScaffold(name)?.normalisations ?? [],
+    selfTest: (name) => findScaffold(name)?.selfTest ?? null,
     listen: { socketPath: gatewaySocket(config) },
     redact,
     wait: patience.wait,
@@ -219,7 +221,7 @@ export async function composePorts(options: {
     complete: createComplete({ store, model, ...patience }),
     flush,
     exec: createExec({ store, redact }),
-    toolchains: createPipToolchains({ dir: join(readHost().cacheDir, 'scaffolds'), environment: pipEnvironment() }),
+    toolchains: composeToolchains(),
     gatewayDir: dirname(gatewaySocket(config)),
     writeSamplesFile: (campaign, lines) => writeLines(join(storeDir(config), 'samples'), `${campaign}.jsonl`, lines),
     holder: `${hostname()}/${process.pid}`,
@@ -235,9 +237,14 @@ export async function composePorts(options: {
   }
 }
 
-function pipEnvironment(): Record<string, string> {
+/** Scaffolds' own programs on this host: installed in its cache, or where a setting says. */
+function composeToolchains(): Toolchains {
   const { path, cacheDir, network, build } = readHost()
-  return { PATH: path, HOME: dirname(cacheDir), ...network, ...build }
+  return createToolchains({
+    dir: join(cacheDir, 'scaffolds'),
+    environment: { PATH: path, HOME: dirname(cacheDir), ...network, ...build },
+    folders: {},
+  })
 }
 
 async function instanceOf(store: Store): Promise<string> {

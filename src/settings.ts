@@ -173,7 +173,7 @@ export const SETTINGS = {
     help: "the campaign's name",
   },
   scaffold: {
-    schema: z.enum(['native', 'mini-swe-agent']).default('native'),
+    schema: z.enum(['native', 'mini-swe-agent', 'qwen-code']).default('native'),
     env: 'PRCHAIN_SCAFFOLD',
     help: 'which agent works',
   },

@@ -4,12 +4,13 @@ import { toSampleMessages } from '../domain/sample.ts'
 import { addUsage, noUsage } from '../domain/usage.ts'
 import type { Tool } from '../formats/chat.ts'
 import type { ExchangeRecord } from '../formats/exchange.ts'
-import type { CallRecord, LifeRecord, SampleReferenceRecord } from '../formats/record.ts'
+import type { CallRecord, SampleReferenceRecord } from '../formats/record.ts'
 import type { Ending, Rollout, StageResult, StageState, Verdict } from '../formats/rollout.ts'
 import type { Sample } from '../formats/sample.ts'
 import type { Fence } from '../record/fence.ts'
 import { captureOf } from './closeRound.ts'
 import type { RolloutInput, Scope } from './edge.ts'
+import { countLosses, livesOf } from './losses.ts'
 import type { Ports } from './ports.ts'
 import { openRollout, type RolloutContext } from './rolloutContext.ts'
 import { countRebases } from './rebase.ts'
@@ -37,6 +38,7 @@ export async function endStage(
     score: verdict.score,
     tree,
     patch,
+    ...(await countLosses(ports, context, { stage, rounds })),
   }
   await ports.store.putRecord(recordKey.stageResult(context.id, stage), result)
   await context.provider.remove(sandboxNameOf(context, { stage, phase: 'work' }))
@@ -160,6 +162,8 @@ async function assembleSample(options: {
       rebuilds: lives.filter((life) => life.n > 1).length,
       restored: lives.filter((life) => life.restored !== null).length,
       diverged: lives.flatMap((life) => [...life.diverged, ...life.differing]),
+      rerunCommands: result.rerunCommands,
+      abandonedCalls: result.abandonedCalls,
       carryOver: {
         policy: carryOver.policy,
         conflicts: carryOver.conflicts.length,
@@ -202,14 +206,6 @@ async function assembleSample(options: {
       tools: AGENT_TOOLS as Tool[],
     }
   }
-}
-
-async function livesOf(ports: Ports, context: RolloutContext, stage: number): Promise<LifeRecord[]> {
-  const keys = [
-    ...(await ports.store.listRecords(recordKey.lives(context.id, stage, 'rebase'))),
-    ...(await ports.store.listRecords(recordKey.lives(context.id, stage, 'work'))),
-  ]
-  return Promise.all(keys.map(async (key) => (await ports.store.getRecord<LifeRecord>(key))!))
 }
 
 async function verdictOf(ports: Ports, context: RolloutContext, stage: number, round: number): Promise<Verdict> {

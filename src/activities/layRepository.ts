@@ -1,8 +1,10 @@
 import type { Sandbox, SandboxSpec } from '../sandbox/port.ts'
+import { findScaffold } from '../scaffolds/index.ts'
 import { captureSandbox } from './checkpoint.ts'
 import type { Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
+import { scaffoldMounts } from './scaffoldPrograms.ts'
 import { findSubmodules } from './submodules.ts'
 
 /** How long after its making no reaper takes a sandbox for an orphan: its workflow may not be known yet. */
@@ -18,6 +20,7 @@ export async function sandboxSpec(options: {
 }): Promise<SandboxSpec> {
   const { ports, context, name, stage, purpose } = options
   const found = await context.environment(stage)
+  const scaffold = findScaffold(context.settings.scaffold)
   return {
     name,
     labels: {
@@ -28,20 +31,9 @@ export async function sandboxSpec(options: {
       lease: new Date(Date.now() + LEASE_MS).toISOString(),
     },
     environment: found.environment,
-    ...(purpose !== 'tests' && context.settings.scaffold !== 'native' ? { mounts: scaffoldMounts(ports) } : {}),
+    ...(purpose !== 'tests' && scaffold ? { mounts: scaffoldMounts(ports, scaffold) } : {}),
     ...(found.buildContext ? { buildContext: found.buildContext } : {}),
   }
-}
-
-/** Where a sandbox sees the programs of scaffolds, and the gateway's folder. */
-export const TOOLCHAINS = '/opt/prchain-scaffolds'
-export const GATEWAY = '/run/prchain-gateway'
-
-function scaffoldMounts({ toolchains, gatewayDir }: Ports): SandboxSpec['mounts'] {
-  return [
-    { source: toolchains.dir, target: TOOLCHAINS },
-    { source: gatewayDir, target: GATEWAY },
-  ]
 }
 
 /**

@@ -1,23 +1,28 @@
 import { recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
-import type { AnswerRecord, HaltRecord, LaunchRecord } from '../formats/exchange.ts'
+import type { BlobRef } from '../formats/common.ts'
+import type { LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import { openHold } from '../record/hold.ts'
 import { issueToken, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
+import { storyOf } from '../scaffolds/story.ts'
 import type { CommandOutcome, Sandbox } from '../sandbox/port.ts'
 import { captureSandbox, lastCheckpoint, putCheckpoint } from './checkpoint.ts'
 import { ScaffoldFailedError, HaltedError, type RolloutInput, type Scope } from './edge.ts'
 import { groundOf } from './ground.ts'
-import { GATEWAY, TOOLCHAINS } from './layRepository.ts'
+import { openLaunches, type Abandoning } from './launches.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 import type { Slice } from './runSlice.ts'
+import { provideScaffold, type ScaffoldPrograms } from './scaffoldPrograms.ts'
+import { testScaffold } from './scaffoldSelfTest.ts'
 import { openStageSandbox, sandboxNameOf } from './stageSandbox.ts'
 import { turnsUpTo } from './turns.ts'
 
-const MOST_LAUNCHES = 4
+/** How often a scaffold may fail in one round before its chain is parked. */
+const MOST_FAILURES = 4
 const LOOK_MS = 500
 /** How long a gateway that holds a launch is given to see that it need not any longer. */
 const HOLD_GRACE_MS = 5_000
@@ -41,65 +46,69 @@ export async function runScaffold(
   const startedMs = Date.now()
   const endKey = recordKey.round(context.id, stage, round, 'end')
   const ground = await groundOf(ports, context, stage, splitRound(round).phase)
+  const launches = openLaunches(store, { rollout: context.id, stage, round })
   for (;;) {
     const known = await store.getRecord<RoundEndRecord>(endKey)
     const open = () => openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
     if (known) return { status: 'ended', ending: known.ending, steps: known.steps, place: (await open()).place }
-    const last = await lastLaunch()
-    const fault = last && (await faultOf(last))
-    if (last && fault) await abandon(last, fault)
+    const last = await launches.last()
+    const end = last && ((await launches.abandonmentOf(last.n)) ?? (await lossOf(last)))
+    if (last && end) await abandon(last, end)
     const { sandbox, life, place } = await open()
-    const launch = last && life.life === last.life ? last : await begin(sandbox, (last?.n ?? 0) + 1)
-    const outcome = await follow(sandbox, launch)
-    if (outcome === 'paused') return { status: 'paused', steps: await countAnswers(launch), place }
+    const running = last && !end && life.life === last.life ? last : null
+    const n = running?.n ?? (last?.n ?? 0) + 1
+    const programs = await provideScaffold({
+      ...{ ports, scaffold, provider: context.provider, sandbox, signal: scope.signal },
+      key: `interpreter.${round}.${n}`,
+    })
+    const launch = running ?? (await begin(sandbox, programs, n))
+    const outcome = await follow(sandbox, programs, launch)
+    if (outcome === 'paused') return { status: 'paused', steps: await launches.countAnswers(launch.n), place }
     const read = scaffold.readEnding({ ...outcome, output: outcome.output.toString('utf8') })
     if ('fault' in read) {
-      await abandon(launch, read.fault)
-      if (launch.n >= MOST_LAUNCHES) {
-        throw new ScaffoldFailedError(`${scaffold.name} failed ${launch.n} times in a row; last: ${read.fault}`)
-      }
-      continue
+      await abandon(launch, { kind: read.isSessionRefused ? 'session-refused' : 'failed', reason: read.fault })
+      const failures = await launches.countFailures()
+      if (failures < MOST_FAILURES) continue
+      throw new ScaffoldFailedError(`${scaffold.name} failed ${failures} times in this round; last: ${read.fault}`)
     }
     await finish(sandbox, launch, read.ending, read.trajectory)
   }
 
-  async function lastLaunch(): Promise<LaunchRecord | null> {
-    const keys = await store.listRecords(recordKey.launches(context.id, stage, round))
-    return keys.length === 0 ? null : store.getRecord<LaunchRecord>(keys.at(-1)!)
-  }
-
-  /** Why a launch cannot be waited for any longer, or null. */
-  async function faultOf(launch: LaunchRecord): Promise<string | null> {
-    if (await haltOf(launch)) return 'the gateway had halted it'
+  /** Why a launch that nothing ended cannot be waited for any longer, or null. */
+  async function lossOf(launch: LaunchRecord): Promise<Abandoning | null> {
+    const halt = await launches.haltOf(launch.n)
+    if (halt) return { kind: 'halted', reason: halt.reason }
     const found = await context.provider.find(sandboxNameOf(context, ground))
-    return found?.life === launch.life ? null : 'its sandbox was lost'
+    return found?.life === launch.life ? null : { kind: 'lost', reason: 'its sandbox was lost' }
   }
 
-  function haltOf({ n }: LaunchRecord): Promise<HaltRecord | null> {
-    return store.getRecord<HaltRecord>(recordKey.halt(context.id, stage, round, n))
-  }
-
-  /** Puts a launch on record and starts it. */
-  async function begin(sandbox: Sandbox, n: number): Promise<LaunchRecord> {
+  /** Puts a launch on record, once the scaffold is known to run here. */
+  async function begin(sandbox: Sandbox, programs: ScaffoldPrograms, n: number): Promise<LaunchRecord> {
+    await testScaffold({ ports, context, scaffold, sandbox, programs, stage, round, launch: n, signal: scope.signal })
     await scope.fence.check()
+    const turns = await turnsOfPhase()
+    const session = await sessionFor(n)
     const launch: LaunchRecord = {
       format: 'prchain.launch/1',
       n,
       scaffold: scaffold.name,
       version: scaffold.version,
       life: sandbox.life,
-      task: await store.putBlob(await taskOf()),
+      task: await store.putBlob(session === null ? storyOf(turns) : turns.at(-1)!),
+      session,
       startedAt: new Date().toISOString(),
     }
     return (await store.putRecord(recordKey.launch(context.id, stage, round, n), launch)).value
   }
 
   /** Ends a launch for good: its token, and all that runs in its sandbox. The next begins where this one began. */
-  async function abandon(launch: LaunchRecord, reason: string): Promise<void> {
+  async function abandon(launch: LaunchRecord, why: Abandoning): Promise<void> {
     await scope.fence.check()
-    scope.report({ restarting: scaffold.name, because: reason.slice(0, 200) })
-    await revokeToken(store, await tokenOf(launch), reason)
-    await context.provider.remove(sandboxNameOf(context, ground))
+    scope.report({ restarting: scaffold.name, because: why.reason.slice(0, 200) })
+    await launches.abandon(launch.n, why)
+    await revokeToken(store, await tokenOf(launch.n), why.reason)
+    const name = sandboxNameOf(context, ground)
+    if ((await context.provider.find(name))?.life === launch.life) await context.provider.remove(name)
   }
 
   /** The key of the command that a launch is. */
@@ -107,27 +116,28 @@ export async function runScaffold(
     return `scaffold.${round}.${n}`
   }
 
-  function tokenOf({ n }: LaunchRecord): Promise<string> {
+  function tokenOf(n: number): Promise<string> {
     const { chain, settings } = context
     const place = { rollout: context.id, chain: chain.id, stage, round: String(round), launch: n }
     return issueToken(store, { ...place, scaffold: scaffold.name, model: settings.model })
   }
 
-  async function follow(sandbox: Sandbox, launch: LaunchRecord): Promise<CommandOutcome | 'paused'> {
-    const { settings, provider } = context
-    const at = (target: string, source: string) => (provider.isIsolating ? target : source)
-    const python = await pythonOf(sandbox, launch)
-    const toolchain = await ports.toolchains.providePython({ ...scaffold, python }).catch((cause: Error) => {
-      throw new ScaffoldFailedError(cause.message, { cause })
-    })
+  async function follow(
+    sandbox: Sandbox,
+    programs: ScaffoldPrograms,
+    launch: LaunchRecord,
+  ): Promise<CommandOutcome | 'paused'> {
+    const { settings } = context
     const { script, stdin } = scaffold.start({
-      task: (await store.getBlob(launch.task)).toString('utf8'),
-      toolchain: `${at(TOOLCHAINS, ports.toolchains.dir)}/${toolchain}`,
-      socketPath: `${at(GATEWAY, ports.gatewayDir)}/gateway.sock`,
-      token: await tokenOf(launch),
+      ...programs,
+      token: await tokenOf(launch.n),
       model: settings.model,
       maxSteps: settings.maxSteps,
       commandTimeoutMs: await context.commandTimeoutMs(stage),
+      task: (await store.getBlob(launch.task)).toString('utf8'),
+      turns: await turnsOfPhase(),
+      session: launch.session ? (await store.getBlob(launch.session)).toString('utf8') : null,
+      isSelfTest: false,
     })
     const over = new AbortController()
     const signal = AbortSignal.any([scope.signal, over.signal])
@@ -145,32 +155,15 @@ export async function runScaffold(
 
     async function check(): Promise<void> {
       await scope.fence.check()
-      const halt = await haltOf(launch)
+      const halt = await launches.haltOf(launch.n)
       if (halt) throw new HaltedError(halt)
       const { reason } = await hold.read()
       // The scaffold stays where it is; the gateway looks for itself whether it may go on.
       if (reason !== null && Date.now() - startedMs >= HOLD_GRACE_MS)
         throw new HaltedError({ type: 'CeilingReached', reason })
       if (ports.isDraining() || Date.now() - startedMs >= ports.limits.sliceMs) over.abort('paused')
-      scope.report({ stage: stage + 1, round: String(round), step: await countAnswers(launch) })
+      scope.report({ stage: stage + 1, round: String(round), step: await launches.countAnswers(launch.n) })
     }
-  }
-
-  async function pythonOf(sandbox: Sandbox, launch: LaunchRecord): Promise<string> {
-    const script = 'python3 -I -c "import sys; print(\'%d.%d\' % sys.version_info[:2])"'
-    const { exitCode, output } = await sandbox.exec(
-      `${commandOf(launch)}.python`,
-      { script, timeoutMs: 60_000 },
-      scope.signal,
-    )
-    if (exitCode === 0) return output.toString('utf8').trim()
-    throw new ScaffoldFailedError(
-      `${scaffold.name} needs python3 in the sandbox: ${output.toString('utf8').slice(-300)}`,
-    )
-  }
-
-  async function countAnswers({ n }: LaunchRecord): Promise<number> {
-    return (await store.listRecords(recordKey.answers(context.id, stage, round, n))).length
   }
 
   /** Puts the end of the round on record, with the work tree: a sandbox that is lost from here on is made again from it. */
@@ -180,7 +173,7 @@ export async function runScaffold(
     ending: RoundEnding,
     trajectory: string | null,
   ): Promise<void> {
-    await revokeToken(store, await tokenOf(launch), 'the round has ended')
+    await revokeToken(store, await tokenOf(launch.n), 'the round has ended')
     const own = trajectory === null ? null : await sandbox.readFile(trajectory, TRAJECTORY_LIMIT_BYTES)
     await putCheckpoint({
       ...{ ports, context, ground, fence: scope.fence },
@@ -193,37 +186,31 @@ export async function runScaffold(
     const end: RoundEndRecord = {
       format: 'prchain.round-end/1',
       ending,
-      steps: await countAnswers(launch),
+      steps: (await launches.answersOf(launch.n)).length,
       trajectory: own && (await store.putBlob(ports.redact(own.toString('utf8')))),
+      abandoned: await launches.describeAbandoned(),
     }
     await store.putRecord(endKey, end)
   }
 
-  /** All that the scaffold is asked: the message that opened the stage, and what was said of its earlier rounds. */
-  async function taskOf(): Promise<string> {
+  /** The message that opened the stage's phase, and what was said of each of its rounds since. */
+  async function turnsOfPhase(): Promise<string[]> {
     const { phase } = splitRound(round)
-    const turns = (await turnsUpTo(ports, context, stage, round)).filter(
-      (turn) => turn.stage === stage && splitRound(turn.round).phase === phase,
-    )
-    const [opening, ...feedback] = turns.map(({ text }) => text)
-    if (feedback.length === 0) return opening!
-    return [
-      opening!,
-      'You have worked on this already: your changes are in the work tree. They were reviewed, and were not accepted yet.',
-      ...feedback.slice(0, -1).map((text, index) => `What was said of your work, round ${index + 1}:\n\n${text}`),
-      `What was said of your work last, which is what you are to mend now:\n\n${feedback.at(-1)!}`,
-    ].join('\n\n')
+    const turns = await turnsUpTo(ports, context, stage, round)
+    return turns
+      .filter((turn) => turn.stage === stage && splitRound(turn.round).phase === phase)
+      .map(({ text }) => text)
   }
-}
 
-/** The answers of a round's last launch, in the order in which they were given. */
-export async function answersOf(
-  ports: Pick<Ports, 'store'>,
-  rollout: string,
-  stage: number,
-  round: RoundId,
-): Promise<AnswerRecord[]> {
-  const launches = await ports.store.listRecords(recordKey.launches(rollout, stage, round))
-  const keys = await ports.store.listRecords(recordKey.answers(rollout, stage, round, launches.length))
-  return Promise.all(keys.map(async (key) => (await ports.store.getRecord<AnswerRecord>(key))!))
+  /** What a launch goes on with: what the launch before it did, unless that could not; at first what the round before left. */
+  async function sessionFor(n: number): Promise<BlobRef | null> {
+    if (n > 1) {
+      const end = await launches.abandonmentOf(n - 1)
+      return end?.kind === 'session-refused' ? null : ((await launches.last())?.session ?? null)
+    }
+    const before = (await turnsUpTo(ports, context, stage, round)).at(-2)
+    if (!scaffold.goesOn || !before) return null
+    const end = await store.getRecord<RoundEndRecord>(recordKey.round(context.id, before.stage, before.round, 'end'))
+    return end?.trajectory ?? null
+  }
 }

@@ -7,7 +7,7 @@ import type { RolloutInput, Scope } from './edge.ts'
 import { lazySandbox, type LazySandbox } from './lazySandbox.ts'
 import type { Ports } from './ports.ts'
 import { openRollout, requireModel, type RolloutContext } from './rolloutContext.ts'
-import { SCAFFOLDS } from '../scaffolds/index.ts'
+import { findScaffold } from '../scaffolds/index.ts'
 import { runScaffold } from './runScaffold.ts'
 import { turnsUpTo } from './turns.ts'
 
@@ -31,14 +31,14 @@ export async function runSlice(
 ): Promise<Slice> {
   const context = await openRollout(ports, input.rollout)
   requireModel(ports, context)
-  const scaffold = SCAFFOLDS.find(({ name }) => name === context.settings.scaffold)
-  if (scaffold) return runScaffold(ports, context, scaffold, input, scope)
+  const scaffold = findScaffold(context.settings.scaffold)
   const startedMs = Date.now()
   const { stage } = input
   const { phase } = splitRound(input.round)
   for (let rebuilds = 0; ; rebuilds++) {
     const sandbox = lazySandbox({ ports, context, stage, phase, scope })
     try {
+      if (scaffold) return await runScaffold(ports, context, scaffold, input, scope)
       const played = await playRollout(ports, context, { ...input, scope, startedMs, sandbox })
       const place = (await sandbox.opened())?.place ?? null
       if (played.status === 'ended') return { status: 'ended', ending: played.ending, steps: played.steps, place }

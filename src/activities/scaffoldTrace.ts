@@ -1,5 +1,5 @@
 import type { TracedMessage } from '../agent/loop.ts'
-import { rebaseRound, recordKey, type RoundId } from '../domain/identifiers.ts'
+import { recordKey, type RoundId } from '../domain/identifiers.ts'
 import { addUsage, noUsage } from '../domain/usage.ts'
 import { readWireReply } from '../domain/wireReply.ts'
 import { traceExchanges, type Exchanged } from '../domain/wireTrace.ts'
@@ -7,10 +7,10 @@ import type { Tool, Usage } from '../formats/chat.ts'
 import type { ExchangeRecord } from '../formats/exchange.ts'
 import type { StageResult } from '../formats/rollout.ts'
 import { readExchangeBody, readExchangeMessages } from '../record/exchange.ts'
+import { openLaunches } from './launches.ts'
+import { roundsOf } from './losses.ts'
 import type { Ports } from './ports.ts'
-import { countRebases } from './rebase.ts'
 import type { RolloutContext } from './rolloutContext.ts'
-import { answersOf } from './runScaffold.ts'
 
 /** A rollout's conversations as its scaffold had them. */
 export interface ScaffoldTrace {
@@ -22,7 +22,7 @@ export interface ScaffoldTrace {
   tools: Tool[]
 }
 
-/** Reads the conversations of a scaffold's accepted stages from the gateway's record: of each round those of its last launch. */
+/** Reads the conversations of a scaffold's accepted stages from the gateway's record: of each round those that its last launch was given. */
 export async function traceScaffold(
   ports: Ports,
   context: RolloutContext,
@@ -32,7 +32,7 @@ export async function traceScaffold(
   const tools = new Map<string, Tool>()
   for (const { stage, rounds } of accepted) {
     let usage = noUsage()
-    for (const round of await roundsOf(stage, rounds)) {
+    for (const round of await roundsOf(ports, context, { stage, rounds })) {
       const records = await exchangesOf(stage, round)
       for (const record of records) {
         for (const tool of await toolsOf(record)) tools.set(tool.function.name, tool)
@@ -50,16 +50,9 @@ export async function traceScaffold(
   trace.tools = [...tools.values()]
   return trace
 
-  async function roundsOf(stage: number, rounds: number): Promise<RoundId[]> {
-    const rebases = await countRebases(ports, context, stage)
-    return [
-      ...Array.from({ length: rebases }, (_, n) => rebaseRound(n)),
-      ...Array.from({ length: rounds }, (_, n) => n),
-    ]
-  }
-
   async function exchangesOf(stage: number, round: RoundId): Promise<ExchangeRecord[]> {
-    const answers = await answersOf(ports, context.id, stage, round)
+    const launches = openLaunches(ports.store, { rollout: context.id, stage, round })
+    const answers = await launches.answersOf((await launches.last())?.n ?? 0)
     return Promise.all(
       answers.map(async ({ exchange }) => (await ports.store.getRecord<ExchangeRecord>(recordKey.exchange(exchange)))!),
     )

@@ -7,6 +7,7 @@ import { stateQuery } from '../workflows/messages.ts'
 import type { ChainState } from '../formats/state.ts'
 import { showChain } from './chains.ts'
 import { askWorker, NoAnswerError, QUERY_MS } from './answer.ts'
+import { describeLosses } from './losses.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
 import { readRollout } from './workflowTarget.ts'
@@ -44,6 +45,10 @@ async function showRollout(options: { config: Config; rollout: string; terminal:
     terminal.say(
       `${rollout}: ${ended.ending}${ended.reason ? `: ${ended.reason}` : ''}${ended.isScripted ? ' (scripted model: a stand-in)' : ''}`,
     )
+  for (const stage of ended?.stages ?? []) {
+    const losses = describeLosses(stage)
+    if (losses.length > 0) terminal.say(`  stage ${stage.stage + 1} #${stage.number}: ${losses.join(', ')}`)
+  }
   if (live) sayLive(live, terminal)
   if (!ended && !live) terminal.say(`${rollout} has not ended: ${asked.why}. This is what the store has`)
   const rows = verdicts.map(({ stage, round, verdict }) => [

@@ -8,6 +8,7 @@ import type { CampaignState } from '../formats/state.ts'
 import { askWorker, describeWorkflow, NoAnswerError, QUERY_MS } from './answer.ts'
 import { describeSpend, readSpend, type CampaignSpend } from './ceilings.ts'
 import { describeFunnel } from './follow.ts'
+import { describeLosses } from './losses.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
 
@@ -20,6 +21,8 @@ interface Standing {
   live: CampaignState | null
   endings: Record<string, number>
   spend: CampaignSpend
+  rerunCommands: number
+  abandonedCalls: number
 }
 
 /** `prchain status [CAMPAIGN]`: how campaigns stand; with no server, what the store says, and that it says so. */
@@ -61,14 +64,27 @@ export async function status(options: {
 
   async function standingOf(of: string): Promise<Standing> {
     const endings: Record<string, number> = {}
+    const losses = { rerunCommands: 0, abandonedCalls: 0 }
     for (const key of await store.listRecords(recordKey.rollouts(of))) {
       if (!/^rollouts\/[^/]+\/[^/]+\/\d+\/end$/.test(key)) continue
       const rollout = (await store.getRecord<Rollout>(key))!
       endings[rollout.ending] = (endings[rollout.ending] ?? 0) + 1
+      for (const { rerunCommands, abandonedCalls } of rollout.stages) {
+        losses.rerunCommands += rerunCommands
+        losses.abandonedCalls += abandonedCalls
+      }
     }
     const { status, live } = session === null ? { status: 'unknown: no server', live: null } : await ask(of)
-    const spend = await readSpend(config, of)
-    return { format: 'prchain.status/1', campaign: of, source: live ? 'server' : 'store', status, live, endings, spend }
+    return {
+      format: 'prchain.status/1',
+      campaign: of,
+      source: live ? 'server' : 'store',
+      status,
+      live,
+      endings,
+      spend: await readSpend(config, of),
+      ...losses,
+    }
   }
 
   /** The server says whether a campaign runs and how it ended; a worker, in what state it is. */
@@ -93,9 +109,9 @@ export async function status(options: {
     const rows = standings.map((one) => [
       one.campaign,
       one.status,
-      Object.entries(one.endings)
-        .map(([ending, count]) => `${count} ${ending}`)
-        .join(', ') || 'nothing ended',
+      [...Object.entries(one.endings).map(([ending, count]) => `${count} ${ending}`), ...describeLosses(one)].join(
+        ', ',
+      ) || 'nothing ended',
       describeSpend(one.spend).replace('spent: ', ''),
     ])
     for (const line of rows.length > 0 ? columns([['campaign', 'status', 'rollouts', 'spent'], ...rows]) : [])

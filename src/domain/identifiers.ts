@@ -105,6 +105,11 @@ export const recordKey = {
     `${stagePrefix(rollout, stage)}/${round}/answers/${pad(launch)}`,
   answer: (rollout: string, stage: number, round: RoundId, launch: number, n: number) =>
     `${stagePrefix(rollout, stage)}/${round}/answers/${pad(launch)}/${pad(n)}`,
+  abandonment: (rollout: string, stage: number, round: RoundId, launch: number) =>
+    `${stagePrefix(rollout, stage)}/${round}/abandonments/${pad(launch)}`,
+  abandonments: (rollout: string, stage: number, round: RoundId) =>
+    `${stagePrefix(rollout, stage)}/${round}/abandonments`,
+  exchanges: (rollout: string, stage: number, round: RoundId) => `${stagePrefix(rollout, stage)}/${round}/exchanges`,
   halt: (rollout: string, stage: number, round: RoundId, launch: number) =>
     `${stagePrefix(rollout, stage)}/${round}/halts/${pad(launch)}`,
   hold: (rollout: string, stage: number, round: RoundId, launch: number, n: number) =>

@@ -19,6 +19,8 @@ export const grant = z.object({
   scaffold: z.string(),
   /** The model that is asked, whatever the scaffold names. */
   model: z.string(),
+  /** Its calls are answered by the gateway itself: they see whether the scaffold runs at all. */
+  isSelfTest: z.boolean().optional(),
   issuedAt: instant,
 })
 /** What a token of the gateway stands for. */
@@ -63,7 +65,7 @@ export const exchangeRecord = z.object({
 /** What the gateway stores of a scaffold's model call. */
 export type ExchangeRecord = z.infer<typeof exchangeRecord>
 
-/** One answer that a launch was given in full, from the provider or from the record. */
+/** One answer that a launch was given, from the provider or from the record: put before the end of it is sent. */
 export const answerRecord = z.object({
   format: z.literal('prchain.answer/1'),
   /** The exchange's key. */
@@ -73,7 +75,7 @@ export const answerRecord = z.object({
   n: z.number().int().nonnegative(),
   at: instant,
 })
-/** One answer that a launch was given in full. */
+/** One answer that a launch was given. */
 export type AnswerRecord = z.infer<typeof answerRecord>
 
 /** Why the gateway gives a launch no more answers for now: its scaffold is to be stopped, and started again later from the record. */
@@ -96,6 +98,20 @@ export const holdEntry = z.object({
 })
 /** Whether a launch's requests are held. */
 export type Hold = z.infer<typeof holdEntry>['state']
+/**
+ * The end of a launch that the round does not end with: another takes its place. What its model calls were, and no later
+ * launch asks for again, is an abandoned branch.
+ */
+export const abandonmentRecord = z.object({
+  format: z.literal('prchain.abandonment/1'),
+  launch: z.number().int().positive(),
+  /** `failed`: the scaffold ended as it should not, `session-refused`: because of the session that it was given. `lost`: its sandbox went. `halted`: by the gateway. */
+  kind: z.enum(['failed', 'session-refused', 'lost', 'halted']),
+  reason: z.string(),
+  at: instant,
+})
+/** The end of a launch that the round does not end with. */
+export type AbandonmentRecord = z.infer<typeof abandonmentRecord>
 
 /** One start of a scaffold for a round: the last one is the round's, earlier ones were abandoned. */
 export const launchRecord = z.object({
@@ -107,6 +123,8 @@ export const launchRecord = z.object({
   life: z.string(),
   /** What it is asked, in the store. */
   task: blobRef,
+  /** Its own session that it goes on with, in the store; null or absent for a fresh start. */
+  session: blobRef.nullish(),
   startedAt: instant,
 })
 /** One start of a scaffold for a round. */

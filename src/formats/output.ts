@@ -161,6 +161,8 @@ export const statusOutput = z.object({
     ceilingMicroUsd: z.number().int().nullable(),
     ceilingTokens: z.number().int().nullable(),
   }),
+  rerunCommands: z.number().int(),
+  abandonedCalls: z.number().int(),
 })
 
 /** What `prchain show chain/CAMPAIGN/CHAIN/N --json` prints. `prchain show CHAIN --json` prints a chain. */

@@ -112,6 +112,16 @@ export const roundEndRecord = z.object({
   steps: z.number().int().nonnegative(),
   /** The scaffold's own trajectory file, kept beside ours; null or absent where it has none. */
   trajectory: blobRef.nullish(),
+  /** What the launches leave that the round did not end with; absent where the agent is prchain's own. */
+  abandoned: z
+    .object({
+      launches: z.number().int().nonnegative(),
+      /** Keys of the round's exchanges that its last launch was not given: no part of any sample. */
+      exchanges: z.array(z.string()),
+      /** Tool calls in the answers that earlier launches were given: at most so many commands ran in vain, or ran again. */
+      commands: z.number().int().nonnegative(),
+    })
+    .optional(),
 })
 /** How a round of the agent ended. */
 export type RoundEndRecord = z.infer<typeof roundEndRecord>

@@ -24,7 +24,7 @@ export type RoundEnding = z.infer<typeof roundEnding>
 
 /** What a rollout is made with: part of its identity, so the same settings give the same prompts. */
 export const rolloutSettings = z.object({
-  scaffold: z.enum(['native', 'mini-swe-agent']),
+  scaffold: z.enum(['native', 'mini-swe-agent', 'qwen-code']),
   /** True when the scripted model plays: a stand-in. A worker with another kind of endpoint refuses the rollout. */
   isScripted: z.boolean(),
   model: z.string(),
@@ -275,6 +275,13 @@ export const stageResult = z.object({
   /** The tree of the last round: A_t. */
   tree: gitSha,
   patch: blobRef,
+  /**
+   * Commands that ran more than once, or in vain, because a sandbox or a scaffold was lost. Those of the native agent are
+   * on record; of another agent's no more is known than how many it was told to run: at most so many.
+   */
+  rerunCommands: z.number().int().nonnegative(),
+  /** Model calls of branches that were abandoned: paid for, and in no sample. */
+  abandonedCalls: z.number().int().nonnegative(),
 })
 /** How a stage ended. */
 export type StageResult = z.infer<typeof stageResult>

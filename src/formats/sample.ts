@@ -71,6 +71,10 @@ export const sample = z.object({
       /** How many of those were brought back from a checkpoint: the home folder, `/tmp`, ignored files and commits were lost. */
       restored: z.number().int(),
       diverged: z.array(z.string()),
+      /** Commands that ran more than once, or in vain, because a sandbox or a scaffold was lost: of an agent that is not prchain's own at most so many. */
+      rerunCommands: z.number().int().nonnegative(),
+      /** Model calls of branches that were abandoned: none of them is in `messages`. */
+      abandonedCalls: z.number().int().nonnegative(),
       /** How the agent's earlier work came into the stage: conflicts that had to be decided, by whom, and the share of its lines that survived. */
       carryOver: z.object({
         policy: z.string(),

@@ -14,8 +14,10 @@ const KEPT = 8
 export interface Claim {
   key: string
   digest: BlobRef
+  /** Puts the answer on record: its end is about to be sent. */
+  give(): Promise<void>
   /** The client was given all of the answer, or went away before. */
-  settle(isDelivered: boolean): Promise<void>
+  settle(isDelivered: boolean): void
 }
 
 /**
@@ -39,7 +41,10 @@ export class Launch {
     this.hold = openHold(store, { rollout, stage, round: readRound(round), n: launch })
   }
 
-  /** Opens a launch with what is on record of it, so that a gateway goes on where another ended. */
+  /**
+   * Opens a launch with what is on record of it, so that a gateway goes on where another ended. Whether the last answer
+   * came through before that one died is not known: it is given once more to who asks for it.
+   */
   static async open(store: Store, grant: Grant, list: readonly Normalisation[]): Promise<Launch> {
     const launch = new Launch(store, grant)
     const { rollout, stage, round, launch: n } = grant
@@ -49,6 +54,7 @@ export class Launch {
       last = (await store.getRecord<AnswerRecord>(key))!
       launch.#answered.set(last.digest, Math.max(launch.#answered.get(last.digest) ?? 0, last.n + 1))
     }
+    if (last) launch.#answered.set(last.digest, last.n)
     launch.#answers = keys.length
     const exchange = last && (await store.getRecord<ExchangeRecord>(recordKey.exchange(last.exchange)))
     if (exchange) launch.remember(exchange.key, digestMessages(await readExchangeMessages(store, exchange), list))
@@ -66,25 +72,14 @@ export class Launch {
     while (this.#held.has(place(n))) n++
     this.#held.add(place(n))
     const key = exchangeKey(rollout, stage, readRound(round), digest, n)
-    let isSettled = false
     return {
       key,
       digest,
-      settle: async (isDelivered) => {
-        if (isSettled) return
-        isSettled = true
-        if (isDelivered) {
-          this.#answered.set(digest, Math.max(this.#answered.get(digest) ?? 0, n + 1))
-          await this.#putAnswer({
-            format: 'prchain.answer/1',
-            exchange: key,
-            digest,
-            n,
-            at: new Date().toISOString(),
-          }).finally(() => this.#held.delete(place(n)))
-          return
-        }
+      give: () =>
+        this.#putAnswer({ format: 'prchain.answer/1', exchange: key, digest, n, at: new Date().toISOString() }),
+      settle: (isDelivered) => {
         this.#held.delete(place(n))
+        if (isDelivered) this.#answered.set(digest, Math.max(this.#answered.get(digest) ?? 0, n + 1))
       },
     }
   }

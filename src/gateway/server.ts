@@ -14,7 +14,8 @@ import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
 import { askHeld } from './hold.ts'
 import { findGrant, TOKEN } from '../record/grants.ts'
-import { Launch } from './launch.ts'
+import { Launch, type Claim } from './launch.ts'
+import { answerSelfTest, type SelfTestCall } from './selfTest.ts'
 
 const MOST_REQUEST_BYTES = 256 * 1024 * 1024
 /** How long calls that are under way are waited for when the gateway is stopped: they are paid for. */
@@ -42,12 +43,14 @@ export async function startGateway(options: {
   exchange: Exchange
   /** What differs between equal requests of a scaffold. */
   normalisations: (scaffold: string) => readonly Normalisation[]
+  /** The tool call of a scaffold's self-test; null for one that is not known. */
+  selfTest: (scaffold: string) => SelfTestCall | null
   listen: { socketPath: string } | { port: number }
   redact: Redact
   /** Must end early when the signal aborts. */
   wait: (ms: number, signal: AbortSignal) => Promise<void>
 }): Promise<Gateway> {
-  const { store, exchange, normalisations, listen, redact, wait } = options
+  const { store, exchange, normalisations, selfTest, listen, redact, wait } = options
   const launches = new Map<string, Promise<Launch>>()
   const calls = new Map<string, GatewayCall>()
   const stopping = new AbortController()
@@ -90,15 +93,17 @@ export async function startGateway(options: {
     const body = await readBody(request)
     if (body === null)
       return sendError(response, 400, 'invalid_request', 'the request is not JSON with a list of `messages`')
+    const call = grant.isSelfTest && selfTest(grant.scaffold)
+    if (call) return answerSelfTest(body, call, response)
     const launch = await launchOf(token, grant)
     const digests = digestMessages(body.messages, normalisationsOf(grant))
     const claim = launch.claim(digestOfWireRequest(body, digests, grant.model))
     let isDelivered = false
     try {
       const call = calls.get(claim.key) ?? start(claim.key, launch, { body, digests, digest: claim.digest })
-      isDelivered = await deliver(call, response, grant)
+      isDelivered = await deliver(call, response, { grant, claim })
     } finally {
-      await claim.settle(isDelivered)
+      claim.settle(isDelivered)
     }
   }
 
@@ -123,7 +128,11 @@ export async function startGateway(options: {
   }
 
   /** Gives a client a call's reply. False when it went away before it had all of it. */
-  async function deliver(call: GatewayCall, response: ServerResponse, grant: Grant): Promise<boolean> {
+  async function deliver(
+    call: GatewayCall,
+    response: ServerResponse,
+    { grant, claim }: { grant: Grant; claim: Claim },
+  ): Promise<boolean> {
     let sentBytes = 0
     const stopListening = call.listen({
       part(bytes) {
@@ -139,7 +148,9 @@ export async function startGateway(options: {
     const gone = new Promise<null>((resolve) => response.once('close', () => resolve(null)))
     try {
       const exchanged = await Promise.race([call.done, gone])
-      if (exchanged === null) return false
+      if (exchanged === null || response.destroyed) return false
+      await claim.give()
+      if (response.destroyed) return false
       return await finish(response, exchanged, sentBytes)
     } catch (error) {
       return await refuse(error, response, grant)

@@ -16,8 +16,8 @@ export async function issueToken(store: Store, grant: Omit<Grant, 'format' | 'is
     format: 'prchain.gateway/1',
     secret: randomBytes(32).toString('hex'),
   })
-  const { rollout, stage, round, launch } = grant
-  const place = [rollout, stage, round, launch].join('\n')
+  const { rollout, stage, round, launch, isSelfTest } = grant
+  const place = [rollout, stage, round, launch, ...(isSelfTest ? ['self-test'] : [])].join('\n')
   const token = `prchain-${createHmac('sha256', value.secret).update(place).digest('hex').slice(0, 48)}`
   const made: Grant = { format: 'prchain.grant/1', ...grant, issuedAt: new Date().toISOString() }
   await store.putRecord(recordKey.grant(digestOfToken(token)), made)

@@ -7,6 +7,7 @@ import type { References } from './reference.ts'
 import { playRound, submitMove, type RoundPart } from './round.ts'
 import { drawHex } from './seed.ts'
 import { stagePartOf, type ScriptedSettings } from './settings.ts'
+import { answerSideCall } from './sideCall.ts'
 import { createToolbox } from './toolbox.ts'
 import type { PlayHeaders, WireReply, WireRequest } from './wire.ts'
 import type { Work } from './work.ts'
@@ -53,6 +54,8 @@ export function createAgent({ references, seed }: { references: References; seed
   }
 
   return async ({ request, play, settings }) => {
+    const aside = answerSideCall(request)
+    if (aside) return aside
     const history = readRound(request.messages)
     const part = stagePartOf(settings, play.chain, play.stage)
     const flaws = new Set(
@@ -74,7 +77,7 @@ export function createAgent({ references, seed }: { references: References; seed
     }
 
     const bench: Bench = {
-      toolbox: createToolbox(new Set(request.tools.map((tool) => tool.function.name))),
+      toolbox: createToolbox(new Set(request.tools.map((tool) => tool.function.name)), history.root),
       isParallel: part.parallel,
       moves: 0,
       seen: new Map(),

@@ -39,7 +39,10 @@ export function moveFor(bench: Bench, matter: Matter, path: string, uses: ToolUs
 /** Whether an observation says that the tool call did not do what it should. */
 export function isFailure(observation: string): boolean {
   return (
-    /^(Nothing was changed|The arguments of "|There is no tool "|Not run: )/.test(observation) ||
+    /^(Nothing was changed|The arguments of "|There is no tool "|Not run: |Failed to edit|File not found)/.test(
+      observation,
+    ) ||
+    /^File .* has (not been (fully )?read in this session|been modified since)/.test(observation) ||
     /\[exit code [1-9]\d*\]$|^\[timed out/m.test(observation.slice(-200)) ||
     /cannot be edited: [^\n]*$/.test(observation)
   )

@@ -3,8 +3,10 @@ import type { WireMessage } from './wire.ts'
 
 /** What a conversation says of the round that is being played. */
 export interface RoundHistory {
-  /** The user message that opened the round. */
+  /** The user message that opened the round, without what a scaffold put around it. */
   opening: string
+  /** The folder that the agent is told it works in; the shell's own where it is not told. */
+  root: string
   /** For each message with tool calls that could be read, the observations of its calls in their order. */
   observations: string[][]
   /** Whether the agent has answered without a tool call in this round. */
@@ -13,11 +15,16 @@ export interface RoundHistory {
   hasBadArguments: boolean
 }
 
+/** What qwen-code puts before the text of a turn, and where it says in what folder it works. */
+const REMINDER = /<system-reminder>[^]*?<\/system-reminder>/g
+const FOLDER = /^I'm currently working in the directory: (.+)$/m
+
 /** Reads where the last round of a conversation stands. A user message that only asks for a tool call opens no round. */
 export function readRound(messages: readonly WireMessage[]): RoundHistory {
-  const start = messages.findLastIndex((message, index) => message.role === 'user' && !isNudge(messages, index))
+  const start = messages.findLastIndex((message) => message.role === 'user' && !isNudge(message))
   const history: RoundHistory = {
-    opening: messages[start]?.content ?? '',
+    opening: (messages[start]?.content ?? '').replace(REMINDER, ''),
+    root: messages.map(({ content }) => FOLDER.exec(content)?.[1]).find((root) => root !== undefined) ?? '.',
     observations: [],
     hasSilence: false,
     hasBadArguments: false,
@@ -39,10 +46,8 @@ export function readRound(messages: readonly WireMessage[]): RoundHistory {
   return history
 }
 
-function isNudge(messages: readonly WireMessage[], index: number): boolean {
-  const before = messages[index - 1]
-  if (before?.role === 'assistant') return (before.tool_calls ?? []).length === 0
-  return /^(Tool call error|Your last message called no tool)/.test(messages[index]!.content)
+function isNudge({ content }: WireMessage): boolean {
+  return /^(Tool call error|Your last message called no tool)/.test(content)
 }
 
 function isJson(text: string): boolean {

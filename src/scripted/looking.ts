@@ -1,4 +1,4 @@
-import { moveFor, makeMove, type Bench, type Playing, type Seen } from './bench.ts'
+import { isFailure, moveFor, makeMove, type Bench, type Playing, type Seen } from './bench.ts'
 import { splitLines } from './textEdit.ts'
 import { quote } from './toolbox.ts'
 
@@ -115,8 +115,8 @@ function halve(view: View, { start, end }: { start: number; end: number }): View
 
 /** An observation as the file's text; null for a command that failed. A shell's observation ends with its exit code. */
 function withoutExitCode(observation: string, tool: string): string | null {
-  if (/\[exit code [1-9]\d*\]$/.test(observation)) return null
-  return tool !== 'view' ? observation.replace(/\[exit code 0\]$/, '') : observation
+  if (/\[exit code [1-9]\d*\]$/.test(observation) || isFailure(observation)) return null
+  return tool !== 'view' && tool !== 'read_file' ? observation.replace(/\[exit code 0\]$/, '') : observation
 }
 
 function assemble(pieces: readonly Piece[] | null, size: Size | undefined): Seen {

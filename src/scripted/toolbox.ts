@@ -19,22 +19,34 @@ const MINI_SUBMIT = 'echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT'
 
 /**
  * The toolbox of a request's tool names, with a shell in the place of tools that are not there: `shell` is the native
- * agent's, `bash` mini-swe-agent's.
+ * agent's, `bash` mini-swe-agent's, `run_shell_command` qwen-code's, whose files are named from `root` on.
  */
-export function createToolbox(names: ReadonlySet<string>): Toolbox {
+export function createToolbox(names: ReadonlySet<string>, root: string): Toolbox {
   const use = (name: string, args: Record<string, unknown>): ToolUse | null =>
     names.has(name) ? { name, arguments: args } : null
-  const run = (command: string) => use('shell', { command }) ?? use('bash', { command })
-  const write = (path: string, content: string) => use('write', { path, content }) ?? run(writeCommand(path, content))
+  const at = (path: string) => ({ file_path: `${root}/${path}` })
+  const run = (command: string) =>
+    use('shell', { command }) ?? use('bash', { command }) ?? use('run_shell_command', { command, is_background: false })
+  const write = (path: string, content: string) =>
+    use('write', { path, content }) ?? use('write_file', { ...at(path), content }) ?? run(writeCommand(path, content))
+  const hasFiles = names.has('read_file')
 
   return {
     run,
     write,
     view(path, range) {
       const lines = range ? `${range.start},${range.end}p` : '1,$p'
-      return use('view', { path, ...range }) ?? run(`sed -n ${quote(lines)} -- ${quote(path)}`)
+      const part = range ? { offset: range.start - 1, limit: range.end - range.start + 1 } : {}
+      return (
+        use('view', { path, ...range }) ??
+        use('read_file', { ...at(path), ...part }) ??
+        run(`sed -n ${quote(lines)} -- ${quote(path)}`)
+      )
     },
-    edit: (path, passage, whole) => use('edit', { path, ...passage }) ?? write(path, whole),
+    edit(path, passage, whole) {
+      const own = hasFiles ? { ...at(path), old_string: passage.old, new_string: passage.new } : { path, ...passage }
+      return use('edit', own) ?? write(path, whole)
+    },
     submit: (summary) => use('submit', { summary }) ?? use('bash', { command: MINI_SUBMIT }),
   }
 }
@@ -65,8 +77,17 @@ export function quote(text: string): string {
   return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** An observation of mini-swe-agent's as the native shell would have given it; any other as it is. */
+/** What qwen-code's shell says of a command. */
+const SHELL = /^Command: [^]*?\nDirectory: .*\nOutput: ([^]*)\nError: [^]*?\nExit Code: (\d+)\nSignal: /
+/** What qwen-code's `read_file` says before a part of a file. */
+const PART = /^Showing lines \d+-(\d+) of (\d+) total lines\.\n\n---\n\n/
+
+/** An observation of mini-swe-agent's or qwen-code's as the native tools would have given it; any other as it is. */
 export function readObservation(observation: string): string {
+  const shell = SHELL.exec(observation)
+  if (shell) return endWith(shell[1] === '(empty)' ? '' : shell[1]!, Number(shell[2]))
+  const part = PART.exec(observation)
+  if (part) return observation.slice(part[0].length) + (Number(part[1]) < Number(part[2]) ? '\n' : '')
   if (!observation.startsWith('{')) return observation
   try {
     const {
@@ -76,10 +97,13 @@ export function readObservation(observation: string): string {
       output_tail: tail,
     } = JSON.parse(observation) as Record<string, unknown>
     if (typeof returncode !== 'number') return observation
-    const text = typeof output === 'string' ? output : `${String(head)}\n${String(tail)}`
-    const end = `[exit code ${returncode}]`
-    return text === '' ? end : `${text.endsWith('\n') ? text : `${text}\n`}${end}`
+    return endWith(typeof output === 'string' ? output : `${String(head)}\n${String(tail)}`, returncode)
   } catch {
     return observation
   }
+}
+
+function endWith(text: string, exitCode: number): string {
+  const end = `[exit code ${exitCode}]`
+  return text === '' ? end : `${text.endsWith('\n') ? text : `${text}\n`}${end}`
 }

@@ -1,10 +1,27 @@
-/** Programs of others that are installed on the host, for sandboxes to mount read-only. */
+/** Packages that are installed in one folder, once for a host. */
+export type Wanted =
+  /** Wheels from PyPI, for a Python such as `3.11`. */
+  | { kind: 'pip'; name: string; version: string; python: string; packages: readonly string[] }
+  /** Packages from npm: below the folder's `node_modules`. */
+  | {
+      kind: 'npm'
+      name: string
+      version: string
+      packages: readonly { name: string; version: string; integrity: string }[]
+    }
+
+/** Programs of others on the host, for sandboxes to mount read-only. */
 export interface Toolchains {
-  /** The folder above all of them, on the host. */
+  /** The folder above all that is installed, on the host. */
   readonly dir: string
-  /**
-   * Python packages at fixed versions, for a Python such as `3.11`: installed once for the host. Returns the name of
-   * their folder below `dir`. Idempotent. Throws with what the installer said.
-   */
-  providePython(wanted: { name: string; version: string; python: string; packages: readonly string[] }): Promise<string>
+  /** The folder that the operator's setting names, absolute; null when it names none. */
+  operatorFolder(setting: string): string | null
+  /** Installs packages unless they are. Returns their folder, below `dir`. Idempotent. Throws with what the installer said. */
+  provide(wanted: Wanted): Promise<string>
+  /** The Node of ours that runs scaffolds: one file, below `dir`. Idempotent. Throws as {@link Toolchains.provide}. */
+  provideNode(): Promise<string>
+  /** Whether something was seen to work on this host. */
+  isProven(what: string): Promise<boolean>
+  /** Remembers that it was. Idempotent. */
+  noteProven(what: string): Promise<void>
 }

@@ -3,7 +3,7 @@ import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
-import { revokeToken } from '../../src/record/grants.ts'
+import { issueToken, revokeToken } from '../../src/record/grants.ts'
 import { readExchangeBody, readExchangeMessages } from '../../src/record/exchange.ts'
 import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
 
@@ -62,8 +62,13 @@ describe('the gateway', () => {
     expect(lab.asked).toHaveLength(3)
     const given = () => lab.store.listRecords(recordKey.answers(ROLLOUT, 0, 0, 2))
     while ((await given()).length < 3) await sleep(5)
-    // One that takes over from a gateway that was killed knows what a running launch had been given.
-    await post(await lab.another(), token, ask('Hi'))
+    // One that takes over from a gateway that was killed knows what a running launch had been given, and not whether
+    // the end of the last answer came through: it gives that again, once.
+    const third = await lab.another()
+    const last = await post(third, token, ask('Hi'))
+    expect(lab.asked).toHaveLength(3)
+    expect(JSON.parse(last.bytes).choices[0].message.content).toBe('Reply 3')
+    await post(third, token, ask('Hi'))
     expect(lab.asked).toHaveLength(4)
     expect(new Set(lab.asked).size).toBe(4)
   })
@@ -195,6 +200,38 @@ describe('the gateway', () => {
     expect((await post(lab.gateway, token, ask('Hi'))).status).toBe(401)
     expect((await post(lab.gateway, await lab.token(2), { prompt: 'Hi' })).status).toBe(400)
     expect(lab.asked).toHaveLength(1)
+  })
+
+  test('answers a self-test by itself: one tool call, then the word when it was made, else why not', async () => {
+    const lab = await openGateway(() => {})
+    const token = await issueToken(lab.store, {
+      ...{ rollout: ROLLOUT, chain: 'acme__tool.1-2', stage: 0, round: '0', launch: 1 },
+      ...{ scaffold: 'test', model: 'served', isSelfTest: true },
+    })
+    const tools = [{ type: 'function' as const, function: { name: 'bash' } }]
+    const client = new OpenAI({ baseURL: lab.gateway.baseUrl!, apiKey: token, maxRetries: 0 })
+    const asked = { model: 'm', messages: [{ role: 'user' as const, content: 'Go.' }], tools }
+    const whole = await client.chat.completions.create(asked)
+    expect(whole.choices[0]).toMatchObject({
+      finish_reason: 'tool_calls',
+      message: {
+        tool_calls: [{ function: { name: 'bash', arguments: '{"command":"echo prchain-self-test"}' } }],
+      },
+    })
+    const streamed = await client.chat.completions.stream(asked).finalChatCompletion()
+    expect(streamed.choices[0]!.message.tool_calls).toHaveLength(1)
+    const after = (content: string) => ({
+      ...asked,
+      messages: [
+        ...asked.messages,
+        whole.choices[0]!.message,
+        { role: 'tool', tool_call_id: 'call_self_test', content },
+      ],
+    })
+    expect((await post(lab.gateway, token, after('prchain-self-test\n'))).status).toBe(200)
+    const broken = await post(lab.gateway, token, after('bash: not found'))
+    expect([broken.status, broken.bytes]).toEqual([400, expect.stringContaining('bash: not found')])
+    expect([lab.asked, await exchangesOf(lab)]).toEqual([[], []])
   })
 
   test('serves 200 streams at once, each its own', async () => {

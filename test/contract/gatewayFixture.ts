@@ -59,7 +59,10 @@ export async function openGateway(answer: Answer, options: { tries?: number } = 
       retry: { tries: options.tries ?? 3, firstWaitMs: 10, longestWaitMs: 50 },
       wait,
     })
-    const gateway = await startGateway({ store, exchange, normalisations: () => [], listen: { port: 0 }, redact, wait })
+    const gateway = await startGateway({
+      ...{ store, exchange, normalisations: () => [], listen: { port: 0 }, redact, wait },
+      selfTest: () => ({ name: 'bash', arguments: { command: 'echo prchain-self-test' } }),
+    })
     gateways.push(gateway)
     return gateway
   }

@@ -51,6 +51,7 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.pace/1': budgets.paceEntry,
   'prchain.halt/1': exchanges.haltRecord,
   'prchain.launch/1': exchanges.launchRecord,
+  'prchain.abandonment/1': exchanges.abandonmentRecord,
   'prchain.life/1': records.lifeRecord,
   'prchain.checkpoint/1': records.checkpointRecord,
   'prchain.fence/1': records.fenceRecord,

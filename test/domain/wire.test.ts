@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { isClosingEvent, readWireReply } from '../../src/domain/wireReply.ts'
 import { countPrefix, digestMessages, digestOfWireRequest } from '../../src/domain/wireRequest.ts'
 import { traceExchanges } from '../../src/domain/wireTrace.ts'
-import { SCAFFOLDS } from '../../src/scaffolds/index.ts'
+import { findScaffold } from '../../src/scaffolds/index.ts'
 
 const event = (body: unknown) => `data: ${JSON.stringify(body)}\n\n`
 const chunk = (delta: unknown, finish: string | null = null) =>
@@ -60,7 +60,7 @@ describe('a reply', () => {
 })
 
 describe('the digest of a request', () => {
-  const list = SCAFFOLDS.find(({ name }) => name === 'mini-swe-agent')!.normalisations
+  const list = findScaffold('mini-swe-agent')!.normalisations
   const digest = (content: unknown, more: Record<string, unknown> = {}, model = 'm') => {
     const request = { messages: [{ role: 'user', content, ...more }], model: 'named by the scaffold' }
     return digestOfWireRequest(request, digestMessages(request.messages, list), model)

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { CallRecord } from '../../src/formats/record.ts'
 import { exampleChain } from '../e2e/exampleChain.ts'
+import { createRandom } from '../e2e/killMoments.ts'
 import { openLab, until, type Lab } from '../e2e/lab.ts'
 import { temporalForTests } from '../temporal/server.ts'
 
@@ -13,7 +14,7 @@ const SEED = Number(process.env['PRCHAIN_TEST_SEED'] ?? 1)
 /** Kill -9 at random moments, of worker and Temporal server in turn as the seed says; run by hand (`npm run test:faults`). */
 describe('a campaign under random kills', () => {
   let lab: Lab
-  const random = mulberry(SEED)
+  const random = createRandom(SEED)
   beforeAll(async () => {
     const markerFile = join(tmpdir(), `prchain-faults-${process.pid}`)
     const scripted = {
@@ -69,15 +70,4 @@ describe('a campaign under random kills', () => {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-/** A small generator, so that a run can be repeated by its seed. */
-function mulberry(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -33,13 +33,17 @@ async function openStore(ceilings: Partial<Ceilings> & { dayMicroUsd?: number })
 }
 
 /** A process that reserves, with a clock that only waiting moves. */
-function openProcess(store: Store, holder: string): { budget: Budget; waited: number[] } {
+function openProcess(
+  store: Store,
+  holder: string,
+  onWait: () => Promise<void> = async () => {},
+): { budget: Budget; waited: number[] } {
   let nowMs = Date.UTC(2026, 5, 8, 12)
   const waited: number[] = []
   const wait = async (ms: number) => {
     waited.push(ms)
     nowMs += ms
-    await new Promise((resolve) => setImmediate(resolve))
+    await onWait()
   }
   return { budget: createBudget({ store, holder, now: () => new Date(nowMs), wait }), waited }
 }
@@ -127,18 +131,18 @@ describe('a budget', () => {
   test('waits for calls under way that may come cheaper, and not for those of which nobody will know', async () => {
     const store = await openStore({ campaignMicroUsd: 200 })
     const one = openProcess(store, 'one')
-    const two = openProcess(store, 'two')
     const first = await one.budget.reserve(spending(1, 0, 150), never)
-    const second = two.budget.reserve(spending(2, 0, 100), never)
-    first.settle({ microUsd: 20, tokens: 20 })
-    await one.budget.flush()
-    const set = await second
+    const two = openProcess(store, 'two', async () => {
+      first.settle({ microUsd: 20, tokens: 20 })
+      await one.budget.flush()
+    })
+    const set = await two.budget.reserve(spending(2, 0, 100), never)
+    expect(two.waited).toHaveLength(1)
     set.settle(null)
     await two.budget.flush()
     expect(await stands(store)).toEqual({ spent: 20, open: 0, unknown: 100 })
-    const waitedBefore = two.waited.length
     await expect(two.budget.reserve(spending(3, 0, 90), never)).rejects.toThrow('of which nobody knows')
-    expect(two.waited).toHaveLength(waitedBefore)
+    expect(two.waited).toHaveLength(1)
   })
 
   test('a process that died after its reply was stored is settled from the record', async () => {

@@ -1,0 +1,64 @@
+import { NODE_FORWARDER, PYTHON_FORWARDER } from './forwarder.ts'
+import type { LaunchInput } from './port.ts'
+
+const RESULT = 'prchain-result '
+
+/** What a launcher says last: the scaffold's own word for its end, what went wrong, and where its own file lies. */
+export interface LauncherResult {
+  status: string | null
+  fault: string | null
+  trajectory: string | null
+}
+
+/**
+ * A command that runs a launcher in the image's Python, apart from what is installed there. `body` finds the input as
+ * `spec`, the gateway's loopback URL as `base`, and calls `end(status, fault, trajectory)`, which does not return.
+ */
+export function launchByPython(body: string, input: LaunchInput): { script: string; stdin: string } {
+  const code = `
+import json, os, sys
+${PYTHON_FORWARDER}
+def end(status, fault, trajectory):
+    print('\\n${RESULT}' + json.dumps({'status': status, 'fault': fault, 'trajectory': trajectory}), flush=True)
+    os._exit(0)
+
+spec = json.load(sys.stdin)
+base = forward(spec['socketPath'])
+${body}`
+  return { script: `exec ${quote(input.interpreter)} -I -c ${quote(code)}`, stdin: JSON.stringify(input) }
+}
+
+/**
+ * The same in our Node: `body` is the body of an async function of `spec` and `base`, which returns the
+ * {@link LauncherResult}.
+ */
+export function launchByNode(body: string, input: LaunchInput): { script: string; stdin: string } {
+  const code = `
+${NODE_FORWARDER}
+async function launch(spec, base) {
+${body}
+}
+function end(result) {
+  process.stdout.write('\\n${RESULT}' + JSON.stringify(result) + '\\n', () => process.exit(0))
+}
+const spec = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
+forward(spec.socketPath)
+  .then((base) => launch(spec, base))
+  .then(end, (error) => end({ status: null, fault: String(error.stack), trajectory: null }))
+`
+  return {
+    script: `unset NODE_OPTIONS; exec ${quote(input.interpreter)} -e ${quote(code)}`,
+    stdin: JSON.stringify(input),
+  }
+}
+
+/** What a launcher said of its end; null when it did not come to that. */
+export function readResult(output: string): LauncherResult | null {
+  const at = output.lastIndexOf(RESULT)
+  if (at === -1) return null
+  return JSON.parse(output.slice(at + RESULT.length).split('\n')[0]!) as LauncherResult
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,116 @@
+import type { RoundEnding } from '../formats/rollout.ts'
+import { launchByNode, readResult } from './launcher.ts'
+import type { Scaffold } from './port.ts'
+
+/** The one conversation of a sandbox: chosen here, so that nothing that names it differs between two runs. */
+const SESSION = '00000000-0000-4000-8000-000000000001'
+
+/**
+ * Runs qwen-code as it is, as a child, and reads its stream of events. What it keeps is below `~/.qwen`: the conversation
+ * is one file there, laid back before it goes on with it. Its settings stand above those that a repository brings along.
+ */
+const LAUNCHER = `
+const fs = require('node:fs')
+const path = require('node:path')
+const home = path.join(process.env.HOME, '.prchain')
+const project = process.cwd().replace(/[^a-zA-Z0-9]/g, '-')
+const session = path.join(process.env.HOME, '.qwen', 'projects', project, 'chats', '${SESSION}.jsonl')
+const settings = path.join(home, 'qwen.json')
+fs.mkdirSync(home, { recursive: true })
+fs.rmSync(session, { force: true })
+if (spec.session !== null) {
+  fs.mkdirSync(path.dirname(session), { recursive: true })
+  fs.writeFileSync(session, spec.session)
+}
+fs.writeFileSync(settings, JSON.stringify({
+  $version: 4,
+  general: { enableAutoUpdate: false, outputLanguage: 'en', language: 'en', preventSystemSleep: false },
+  privacy: { usageStatisticsEnabled: false },
+  telemetry: { enabled: false },
+  model: {
+    maxToolCallsPerTurn: -1,
+    generationConfig: { timeout: 86400000, streamIdleTimeoutMs: 0, maxRetries: spec.isSelfTest ? 0 : 120 },
+  },
+  context: { clearContextOnIdle: { toolResultsThresholdMinutes: -1 } },
+  memory: { enableManagedAutoMemory: false, enableManagedAutoDream: false },
+  tools: { useRipgrep: false, shell: { enableInteractiveShell: false, defaultTimeoutMs: Math.min(spec.commandTimeoutMs, 600000) } },
+}))
+const cli = path.join(spec.programs, 'node_modules', '@qwen-code', 'qwen-code', 'cli.js')
+const flags = ['--auth-type', 'openai', '--approval-mode', 'yolo', '--output-format', 'stream-json',
+  '--max-session-turns', String(spec.maxSteps), spec.session === null ? '--session-id' : '--resume', '${SESSION}']
+const child = require('node:child_process').spawn(spec.interpreter, [cli, ...flags], {
+  stdio: ['pipe', 'pipe', 'pipe'],
+  env: {
+    ...process.env,
+    OPENAI_BASE_URL: base,
+    OPENAI_API_KEY: spec.token,
+    OPENAI_MODEL: spec.model,
+    QWEN_CODE_SYSTEM_SETTINGS_PATH: settings,
+    QWEN_CODE_SUPPRESS_YOLO_WARNING: '1',
+    QWEN_CODE_DISABLE_PRECONNECT: '1',
+    QWEN_CODE_DISABLE_CRON: '1',
+    NO_COLOR: '1',
+  },
+})
+child.stdin.on('error', () => {})
+// A text that begins as one of its own commands would be taken for that.
+child.stdin.end(/^\\s*[/?]/.test(spec.task) ? 'Task:\\n' + spec.task : spec.task)
+let said = ''
+child.stderr.on('data', (part) => { said = (said + part).slice(-4000) })
+let result = null
+require('node:readline').createInterface({ input: child.stdout }).on('line', (line) => {
+  if (line.startsWith('{"type":"result"')) result = JSON.parse(line)
+})
+const [code, signal] = await require('node:events').once(child, 'close')
+const trajectory = fs.existsSync(session) ? session : null
+if (result && result.subtype === 'success') return { status: 'success', fault: null, trajectory }
+const fault = (result && result.error ? result.error.message : said.trim()) || 'it ended with ' + (signal || 'exit code ' + code)
+return { status: code === 53 ? 'max-session-turns' : null, fault, trajectory }
+`
+
+/** What qwen-code says of its end, as far as the round is over by it. */
+const ENDINGS: Readonly<Record<string, RoundEnding>> = { success: 'submitted', 'max-session-turns': 'step-limit' }
+
+/** What providers say of a context that is too long, as qwen-code passes it on once it could not shorten it either. */
+const TOO_LONG = /context_length|maximum context|context window|too many tokens/i
+
+/** The real qwen-code from npm, unmodified. It goes on with its conversation over rounds and stages. */
+export const qwenCode: Scaffold = {
+  name: 'qwen-code',
+  version: '0.24.4',
+  programs: {
+    kind: 'npm',
+    packages: [
+      {
+        name: '@qwen-code/qwen-code',
+        version: '0.24.4',
+        integrity: 'sha512-pmexy/Nj+BKd3Un1ogqGQE8V4GJn5B6N9PQOrU1GH+lMR29kn6Bgf6YdbZa8hNIoTmAKT1LTPK+P8TibZRPPVg==',
+      },
+    ],
+  },
+  goesOn: true,
+  selfTest: { name: 'run_shell_command', arguments: { command: 'echo prchain-self-test', is_background: false } },
+  normalisations: [
+    {
+      what: 'the day, in the message that opens a conversation',
+      pattern: /^Today's date is [A-Z][a-z]+, [A-Z][a-z]+ \d{1,2}, \d{4}\.$/gm,
+      replacement: "Today's date is the day.",
+    },
+    {
+      what: 'the day, in the reminder before a turn',
+      pattern: /^The current date is: [A-Z][a-z]+, [A-Z][a-z]+ \d{1,2}, \d{4}\. /gm,
+      replacement: 'The current date is: the day. ',
+    },
+  ],
+  start: (input) => launchByNode(LAUNCHER, input),
+  readEnding({ output, exitCode, isTimedOut }) {
+    if (isTimedOut) return { ending: 'step-limit', trajectory: null }
+    const result = readResult(output)
+    if (!result) return { fault: `it ended with exit code ${exitCode}: ${output.slice(-1_000)}` }
+    const { status, trajectory } = result
+    const fault = result.fault ?? `it ended with the status ${status ?? '(none)'}`
+    const ending = ENDINGS[status ?? ''] ?? (TOO_LONG.test(fault) ? 'context-exceeded' : null)
+    if (ending) return { ending, trajectory }
+    return { fault, isSessionRefused: /No saved session found|session .* (cannot|could not) be/i.test(fault) }
+  },
+}

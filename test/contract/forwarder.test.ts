@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { createServer, request, type Server } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { NODE_FORWARDER, PYTHON_FORWARDER } from '../../src/scaffolds/forwarder.ts'
+
+const LANGUAGES = {
+  Python: {
+    program: 'python3',
+    args: ['-I', '-c', `${PYTHON_FORWARDER}\nimport sys\nprint(forward(sys.argv[1]), flush=True)\nsys.stdin.read()`],
+  },
+  Node: { program: process.execPath, args: ['-e', `${NODE_FORWARDER}\nforward(process.argv[1]).then(console.log)`] },
+}
+
+describe.each(Object.entries(LANGUAGES))('the forwarder in %s', (_, { program, args }) => {
+  test('holds a call while the gateway is gone, and gives it to the one that comes', async () => {
+    const lab = await open()
+    const early = lab.ask('early')
+    await lab.listen('first')
+    expect(await early).toBe('first: early')
+    expect(await lab.ask('a body that is larger than a buffer '.repeat(20_000))).toMatch(/^first: a body/)
+
+    await lab.vanish()
+    const late = lab.ask('late')
+    await lab.listen('second')
+    expect(await late).toBe('second: late')
+  })
+
+  test('gives no call to the gateway whose client went away meanwhile', async () => {
+    const lab = await open()
+    const gone = connect(lab.port, '127.0.0.1').on('error', () => {})
+    await once(gone, 'connect')
+    gone.end('POST /gone HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\ngone')
+    await new Promise((resolve) => gone.once('close', resolve))
+    await lab.listen('only')
+    expect(await lab.ask('later')).toBe('only: later')
+    expect(lab.seen).toEqual(['later'])
+  })
+
+  async function open() {
+    const dir = mkdtempSync(join(tmpdir(), 'prchain-forward-'))
+    const socketPath = join(dir, 'gateway.sock')
+    const child = spawn(program, [...args, socketPath], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const servers: Server[] = []
+    onTestFinished(async () => {
+      child.kill('SIGKILL')
+      for (const server of servers) server.closeAllConnections()
+      for (const server of servers) server.close()
+      rmSync(dir, { recursive: true, force: true })
+    })
+    const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+    const port = Number(new URL(line).port)
+    const seen: string[] = []
+    return {
+      port,
+      seen,
+      async listen(name: string) {
+        const server = createServer((asked, response) => {
+          void text(asked).then((body) => {
+            seen.push(body)
+            response.end(`${name}: ${body}`)
+          })
+        })
+        servers.push(server)
+        // As a gateway does that takes the place of one that was killed.
+        server.listen(`${socketPath}.new`)
+        await once(server, 'listening')
+        renameSync(`${socketPath}.new`, socketPath)
+      },
+      /** As a killed gateway: its socket stays, and nobody answers there. */
+      async vanish() {
+        const server = servers.pop()!
+        server.closeAllConnections()
+        renameSync(socketPath, `${socketPath}.old`)
+        const closed = once(server, 'close')
+        server.close()
+        await closed
+      },
+      ask(body: string): Promise<string> {
+        return new Promise((resolve, reject) => {
+          const sent = request(
+            { host: '127.0.0.1', port, agent: false, method: 'POST', path: '/v1/chat/completions' },
+            (response) => text(response).then(resolve, reject),
+          )
+          sent.once('error', reject)
+          sent.end(body)
+        })
+      },
+    }
+  }
+})
