@@ -43,5 +43,13 @@ export const accountEntry = z.object({
 export const paceEntry = z.object({
   format: z.literal('prchain.pace/1'),
   at: instant,
-  state: z.object({ requestsMs: z.number(), tokensMs: z.number(), closedUntilMs: z.number() }),
+  state: z.object({
+    requestsMs: z.number(),
+    tokensMs: z.number(),
+    closedUntilMs: z.number(),
+    /** How far apart calls are kept, in ms; 0 for a provider that takes them as they come. */
+    apartMs: z.number(),
+    nextMs: z.number(),
+    widenedMs: z.number(),
+  }),
 })

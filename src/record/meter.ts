@@ -1,4 +1,4 @@
-import { FRESH_PACE, closeUntil, correct, take, type Pace, type PaceLimits } from '../domain/pace.ts'
+import { FRESH_PACE, close, correct, ease, take, type Pace, type PaceLimits } from '../domain/pace.ts'
 import { recordKey, splitRollout } from '../domain/identifiers.ts'
 import { mostOf, NOTHING } from '../domain/price.ts'
 import type { Usage } from '../formats/chat.ts'
@@ -66,12 +66,12 @@ export function createMeter(options: {
         const { usage } = outcome
         const isCounted = usage.promptTokens + usage.completionTokens > 0
         reserved.settle(isCounted ? spendOf(prices, model, usage) : null)
-        if (isCounted) putRight(guess, usage.promptTokens + usage.completionTokens)
+        putRight(guess, isCounted ? usage.promptTokens + usage.completionTokens : guess)
         return
       }
       const { isFree, kind, retryAfterMs } = outcome.error as Partial<ModelError>
       reserved.settle(isFree === true ? NOTHING : null)
-      if (kind === 'busy') close(retryAfterMs ?? SHORT_CLOSE_MS)
+      if (kind === 'busy') leaveAlone(retryAfterMs ?? SHORT_CLOSE_MS)
     }
   }
 
@@ -87,12 +87,13 @@ export function createMeter(options: {
   }
 
   function putRight(taken: number, used: number): void {
-    ledger.changeLater((pace) => correct(pace, { taken, used }, limits))
+    ledger.changeLater((pace) => ease(correct(pace, { taken, used }, limits)))
   }
 
-  function close(ms: number): void {
-    const untilMs = now().getTime() + Math.min(ms, LONGEST_CLOSE_MS)
-    ledger.change((pace) => ({ state: closeUntil(pace, untilMs), result: null })).catch(() => {})
+  function leaveAlone(ms: number): void {
+    const nowMs = now().getTime()
+    const untilMs = nowMs + Math.min(ms, LONGEST_CLOSE_MS)
+    ledger.change((pace) => ({ state: close(pace, { nowMs, untilMs }), result: null })).catch(() => {})
   }
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { EMPTY_ACCOUNT, NO_CEILING, reserve, settle, standing, type Account } from '../../src/domain/account.ts'
 import { renderMoney, toMicroUsd } from '../../src/domain/money.ts'
-import { closeUntil, correct, FRESH_PACE, take } from '../../src/domain/pace.ts'
+import { close, correct, ease, FRESH_PACE, take } from '../../src/domain/pace.ts'
 import { mostOf, plus, priceOf } from '../../src/domain/price.ts'
 import type { Prices } from '../../src/formats/price.ts'
 
@@ -174,11 +174,20 @@ describe('the pace of a provider', () => {
     expect(take(right, { nowMs: 0, tokens: 10 }, limits).waitMs).toBe(0)
   })
 
-  test('a provider that wants no calls gets none until then', () => {
-    const closed = closeUntil(FRESH_PACE, 5_000)
+  test('a provider that wants no calls gets none until then, and then one after the other', () => {
     const limits = { requestsPerMinute: null, tokensPerMinute: null }
+    const closed = close(FRESH_PACE, { nowMs: 0, untilMs: 5_000 })
     expect(take(closed, { nowMs: 1_000, tokens: 1 }, limits).waitMs).toBe(4_000)
-    expect(closeUntil(closed, 4_000)).toBe(closed)
-    expect(take(closed, { nowMs: 5_000, tokens: 1 }, limits).waitMs).toBe(0)
+    // Those that were under way together say the same thing.
+    expect(close(closed, { nowMs: 100, untilMs: 4_000 })).toBe(closed)
+    const first = take(closed, { nowMs: 5_000, tokens: 1 }, limits)
+    expect(first.waitMs).toBe(0)
+    expect(take(first.pace, { nowMs: 5_000, tokens: 1 }, limits).waitMs).toBe(closed.apartMs)
+    const wider = close(first.pace, { nowMs: 6_000, untilMs: 7_000 })
+    expect(wider.apartMs).toBe(2 * closed.apartMs)
+    let eased = wider
+    for (let n = 0; n < 100; n++) eased = ease(eased)
+    expect(eased.apartMs).toBe(0)
+    expect(take({ ...eased, nextMs: 9_000 }, { nowMs: 8_000, tokens: 1 }, limits).waitMs).toBe(0)
   })
 })
