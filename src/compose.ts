@@ -8,9 +8,9 @@ import { prettifyError, ZodError } from 'zod'
 import { resolveChain, storeChain } from './activities/chainRecord.ts'
 import type { Ports } from './activities/ports.ts'
 import type { EnvironmentBuild } from './activities/stageEnvironment.ts'
-import { ConfigError, readHost, type Config } from './config.ts'
+import { ConfigError, readHost, secretsOf, type Config } from './config.ts'
 import { digestOf } from './domain/digest.ts'
-import { createRedact, type Redact } from './domain/redaction.ts'
+import { createSecrets, type Redact } from './domain/redaction.ts'
 import type { Chain, ChainImport } from './formats/chain.ts'
 import type { StoreRecord } from './formats/record.ts'
 import type { PullRequest } from './formats/pullRequest.ts'
@@ -163,11 +163,12 @@ export function gatewaySocket(config: Config): string {
 export async function composeGateway(options: { config: Config; scriptedUrl: string | null }): Promise<Gateway> {
   const { config, scriptedUrl } = options
   const store = composeStore(config)
-  const redact = createRedact([config.openaiApiKey, config.githubToken])
+  const secrets = createSecrets(secretsOf(config))
+  const { redact } = secrets
   const { patience, flush } = composePatience({ config, scriptedUrl, store, redact })
   const gateway = await startGateway({
     store,
-    exchange: createExchange({ store, provider: composeProvider(config, scriptedUrl), ...patience }),
+    exchange: createExchange({ store, provider: composeProvider(config, scriptedUrl), secrets, ...patience }),
     normalisations: (name) => findScaffold(name)?.normalisations ?? [],
     selfTest: (name) => findScaffold(name)?.selfTest ?? null,
     listen: { socketPath: gatewaySocket(config) },
@@ -205,7 +206,7 @@ export async function composePorts(options: {
 }): Promise<Ports> {
   const { config, scriptedUrl, isDraining } = options
   const store = composeStore(config)
-  const redact = createRedact([config.openaiApiKey, config.githubToken])
+  const { redact } = createSecrets(secretsOf(config))
   const model = composeModel(config, scriptedUrl)
   const { patience, flush } = composePatience({ config, scriptedUrl, store, redact })
   return {

@@ -101,6 +101,11 @@ export function helpOf(name: SettingName): string {
   return `${SETTINGS[name].help} (${SETTINGS[name].env})`
 }
 
+/** The values of the settings that are secrets, by name. */
+export function secretsOf(config: Config): Record<string, string | null> {
+  return Object.fromEntries(settingNames.filter(isSecret).map((name) => [name, config[name] as string | null]))
+}
+
 /** Whether a setting is a secret, which no flag and no file may carry. */
 export function isSecret(name: SettingName): boolean {
   return 'isSecret' in SETTINGS[name]

@@ -4,8 +4,8 @@ import { Client, Connection } from '@temporalio/client'
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
 import { createActivities } from './activities/activities.ts'
 import { composePorts } from './compose.ts'
-import { readConfig, type Config } from './config.ts'
-import { createRedact } from './domain/redaction.ts'
+import { readConfig, secretsOf, type Config } from './config.ts'
+import { createSecrets } from './domain/redaction.ts'
 import { hostTaskQueue, TASK_QUEUE } from './domain/identifiers.ts'
 import { createHostKeeper } from './hostKeeper.ts'
 
@@ -18,7 +18,7 @@ export async function runWorker(options: {
   scriptedUrl: string | null
 }): Promise<void> {
   const { config, address, scriptedUrl } = options
-  const redact = createRedact([config.openaiApiKey, config.githubToken])
+  const { redact } = createSecrets(secretsOf(config))
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
       process.stderr.write(

@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { TriedEnvironment, tryEnvironment as tryEnvironmentActivity } from '../activities/tryEnvironment.ts'
 import { composeEnvironmentBuild, composeGit, composeSandboxes, storeDir } from '../compose.ts'
-import type { Config } from '../config.ts'
+import { secretsOf, type Config } from '../config.ts'
 import { repositoryFolder } from '../domain/identifiers.ts'
-import { createRedact } from '../domain/redaction.ts'
+import { createSecrets } from '../domain/redaction.ts'
 import { repositoryName } from '../formats/common.ts'
 import type { TestResult } from '../formats/environment.ts'
 import type { Finding } from './doctor.ts'
@@ -102,7 +102,7 @@ async function tryRepository(options: {
     date: commit.committedAt,
     testFiles,
     build: composeEnvironmentBuild(config),
-    redact: createRedact([config.openaiApiKey, config.githubToken]),
+    redact: createSecrets(secretsOf(config)).redact,
     onLine: (line) => terminal.say(line),
     signal,
   }).catch((error: Error): TriedEnvironment => {

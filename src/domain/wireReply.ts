@@ -123,7 +123,8 @@ function addCalls(
   }
 }
 
-function dataOf(event: string): string {
+/** The data of an event of a stream; empty where there is none. */
+export function dataOf(event: string): string {
   return event
     .split(/\r?\n/)
     .filter((line) => line.startsWith('data:'))

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { usage } from './chat.ts'
 import { blobRef, instant } from './common.ts'
+import { masked } from './masked.ts'
 import { failedTries, requestPrefix } from './record.ts'
 
 /**
@@ -61,6 +62,8 @@ export const exchangeRecord = z.object({
   startedAt: instant,
   finishedAt: instant,
   failures: failedTries,
+  /** Where masks stand: in the request, and below `/reply` in the message that the body adds up to. Absent in records of earlier versions. */
+  masked: z.array(masked).optional(),
 })
 /** What the gateway stores of a scaffold's model call. */
 export type ExchangeRecord = z.infer<typeof exchangeRecord>

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { chatReply, message } from './chat.ts'
 import { blobRef, gitSha, instant } from './common.ts'
+import { masked } from './masked.ts'
 
 /** Failed tries before a reply, in order: what the provider said. */
 export const failedTries = z.array(z.object({ kind: z.string(), message: z.string(), at: instant }))
@@ -29,6 +30,8 @@ export const callRecord = z.object({
   startedAt: instant,
   finishedAt: instant,
   failures: failedTries,
+  /** Where masks stand in this record; absent in records of earlier versions. */
+  masked: z.array(masked).optional(),
 })
 /** What `complete` stores: one model call. */
 export type CallRecord = z.infer<typeof callRecord>
@@ -62,6 +65,11 @@ export const commandRecord = z.object({
   }),
   startedAt: instant,
   finishedAt: instant,
+  /**
+   * Where masks stand: in `/outcome/output`, or in what the blob of `/outcome/outputBlob` or `/outcome/wholeOutput` holds,
+   * where `from` and `to` count bytes. Absent in records of earlier versions.
+   */
+  masked: z.array(masked).optional(),
 })
 /** What `exec` stores: one command of the agent and how it ended. */
 export type CommandRecord = z.infer<typeof commandRecord>

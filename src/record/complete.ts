@@ -1,5 +1,6 @@
 import { digestOfRequest } from '../domain/conversation.ts'
 import { recordKey } from '../domain/identifiers.ts'
+import { listMasked } from '../domain/masked.ts'
 import type { ChatReply, ChatRequest, Message } from '../formats/chat.ts'
 import type { CallRecord } from '../formats/record.ts'
 import type { ChatModel, Play } from '../model/port.ts'
@@ -55,7 +56,7 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
       signal,
     })
     await fence.check()
-    const record: CallRecord = {
+    const made: CallRecord = {
       format: 'prchain.call/1',
       key,
       digest,
@@ -71,6 +72,7 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
       finishedAt: new Date().toISOString(),
       failures,
     }
+    const record = { ...made, masked: listMasked(made) }
     const { value, isNew } = await store.putRecord(recordKey.call(key), record)
     return { reply: agreed(value, digest).reply, isStored: !isNew }
   }

@@ -1,7 +1,10 @@
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { recordKey } from '../domain/identifiers.ts'
-import type { WireReply } from '../domain/wireReply.ts'
+import { listMasked } from '../domain/masked.ts'
+import type { Secrets } from '../domain/redaction.ts'
+import { redactReply } from '../domain/redactReply.ts'
+import { readWireReply, type WireReply } from '../domain/wireReply.ts'
 import type { WireRequest } from '../domain/wireRequest.ts'
 import type { BlobRef } from '../formats/common.ts'
 import type { ExchangeRecord, Grant } from '../formats/exchange.ts'
@@ -45,8 +48,9 @@ export interface Exchanged {
 export type Exchange = (call: ExchangeCall) => Promise<Exchanged>
 
 /** Makes {@link Exchange} over a store and a provider. */
-export function createExchange(ports: { store: Store; provider: Provider } & Patience): Exchange {
-  const { store, provider, redact } = ports
+export function createExchange(ports: { store: Store; provider: Provider; secrets: Secrets } & Patience): Exchange {
+  const { store, provider, secrets } = ports
+  const { redact } = secrets
 
   return async (call) => {
     const { key, grant, request, signal } = call
@@ -87,21 +91,24 @@ export function createExchange(ports: { store: Store; provider: Provider } & Pat
       { contentType, body, read }: Received,
     ): Promise<Omit<ExchangeRecord, 'startedAt' | 'finishedAt' | 'failures'>> {
       const { messages, tools, ...fields } = request
-      const added = messages.slice(prefix?.count ?? 0)
+      const added = JSON.parse(redact(JSON.stringify(messages.slice(prefix?.count ?? 0)))) as unknown[]
+      const sent = {
+        prefix,
+        messages: added,
+        tools: tools === undefined ? null : await store.putBlob(JSON.stringify(tools)),
+        fields: JSON.parse(redact(JSON.stringify(fields))) as Record<string, unknown>,
+      }
+      const reply = readWireReply(contentType, body.toString('utf8'))
       return {
         format: 'prchain.exchange/1',
         key,
         digest,
         launch: grant.launch,
-        request: {
-          prefix,
-          messages: JSON.parse(redact(JSON.stringify(added))) as unknown[],
-          tools: tools === undefined ? null : await store.putBlob(JSON.stringify(tools)),
-          fields,
-        },
+        request: sent,
         response: { contentType, body: await store.putBlob(await compress(body)), sizeBytes: body.length },
         usage: read.usage,
         finishReason: read.finishReason,
+        masked: listMasked({ request: sent, reply: 'message' in reply ? { message: reply.message } : null }),
       }
     }
   }
@@ -117,8 +124,8 @@ export function createExchange(ports: { store: Store; provider: Provider } & Pat
     const { contentType, parts, read } = await provider.send(sent, { idempotencyKey: key, play, signal })
     const given: Buffer[] = []
     try {
-      for await (const { text, isClosing } of parts) {
-        const bytes = Buffer.from(redact(text))
+      for await (const { text, isClosing } of redactReply(parts, secrets)) {
+        const bytes = Buffer.from(text)
         given.push(bytes)
         if (!isClosing) onPart(bytes)
       }

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { digestOfJson } from '../domain/digest.ts'
 import { recordKey } from '../domain/identifiers.ts'
-import { redactStream, type Redact } from '../domain/redaction.ts'
+import { listMasked } from '../domain/masked.ts'
+import { redactStream, watchMasks, type Found, type Redact } from '../domain/redaction.ts'
 import type { CommandRecord } from '../formats/record.ts'
 import type { Command, Sandbox } from '../sandbox/port.ts'
 import type { Store } from '../store/port.ts'
@@ -49,10 +50,17 @@ export function createExec(ports: { store: Store; redact: Redact }): Exec {
     const outcome = await place.exec(key, command, signal)
     await fence.check()
     const isWhole = outcome.sizeBytes === outcome.output.length
-    const wholeOutput = isWhole ? null : await store.putBlobStream(redactStream(await place.readOutput(key), redact))
+    const inWhole: Found[] = []
+    const readWhole = async () => redactStream(await place.readOutput(key), redact)
+    const wholeOutput = isWhole
+      ? null
+      : await store.putBlobStream(watchMasks(await readWhole(), (found) => void inWhole.push(found)))
     const isText = isUtf8(outcome.output)
-    const output = isText ? Buffer.from(redact(outcome.output.toString('utf8'))) : outcome.output
+    // Latin-1 keeps every byte of what is no text; a secret is ASCII.
+    const encoding = isText ? 'utf8' : 'latin1'
+    const output = Buffer.from(redact(outcome.output.toString(encoding)), encoding)
     const isInline = isText && output.length <= INLINE_LIMIT_BYTES
+    const shown = isInline ? { output: output.toString('utf8') } : { outputBlob: output.toString('latin1') }
     const record: CommandRecord = {
       format: 'prchain.command/1',
       key,
@@ -75,6 +83,10 @@ export function createExec(ports: { store: Store; redact: Redact }): Exec {
       },
       startedAt: outcome.startedAt,
       finishedAt: outcome.finishedAt,
+      masked: [
+        ...listMasked({ outcome: shown }),
+        ...inWhole.map((found) => ({ pointer: '/outcome/wholeOutput', part: 'value' as const, ...found })),
+      ],
     }
     const { value, isNew } = await store.putRecord(recordKey.call(key), record)
     await place.forgetOutput(key)

@@ -73,6 +73,21 @@ describe('the gateway', () => {
     expect(new Set(lab.asked).size).toBe(4)
   })
 
+  test('masks a secret that a stream brings in pieces, before it is delivered, and says where', async () => {
+    const lab = await openGateway(({ response }) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.end(events('key: sk- secret .').join('').replaceAll('sk- ', 'sk-').replaceAll('secret ', 'secret'))
+    })
+    const { bytes } = await post(lab.gateway, await lab.token(), { ...ask('Hi'), stream: true })
+    const content = [...bytes.matchAll(/"content":"([^"]*)"/g)].map((match) => match[1]).join('')
+    expect(content).toBe('key: [secret:openaiApiKey].')
+    const [record] = await exchangesOf(lab)
+    expect(String(await readExchangeBody(lab.store, record!))).toBe(bytes)
+    expect(record!.masked).toEqual([
+      { pointer: '/reply/message/content', part: 'value', kind: 'openaiApiKey', from: 5, to: 26 },
+    ])
+  })
+
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
     let isOver = false
     const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
@@ -181,7 +196,7 @@ describe('the gateway', () => {
       halt = await lab.store.getRecord<HaltRecord>(recordKey.halt(ROLLOUT, 0, 0, 1))
     }
     expect(halt.type).toBe('ModelUnavailable')
-    expect(halt.reason).toContain('[masked]')
+    expect(halt.reason).toContain('[secret:openaiApiKey]')
     expect(await Promise.race([asking, sleep(100, 'held')])).toBe('held')
     held.abort()
     expect(await asking).toBe('AbortError')

@@ -10,6 +10,7 @@ import { onTestFinished } from 'vitest'
 import { issueToken } from '../../src/record/grants.ts'
 import { startGateway, type Gateway } from '../../src/gateway/server.ts'
 import { createProvider } from '../../src/model/provider.ts'
+import { createSecrets } from '../../src/domain/redaction.ts'
 import { createExchange } from '../../src/record/exchange.ts'
 import { createFileStore } from '../../src/store/files.ts'
 import type { Store } from '../../src/store/port.ts'
@@ -49,12 +50,14 @@ export async function openGateway(answer: Answer, options: { tries?: number } = 
   const store = createFileStore({ dir })
   const gateways: Gateway[] = []
   const start = async () => {
-    const redact = (text: string) => text.replaceAll('sk-secret', '[masked]')
+    const secrets = createSecrets({ openaiApiKey: 'sk-secret' })
+    const { redact } = secrets
     const wait = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal })
     const exchange = createExchange({
       store,
       meter: openMeter(store),
       provider: createProvider({ baseUrl, apiKey: 'sk-secret', isScripted: false, timeoutMs: 20_000 }),
+      secrets,
       redact,
       retry: { tries: options.tries ?? 3, firstWaitMs: 10, longestWaitMs: 50 },
       wait,

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createRedact } from '../../src/domain/redaction.ts'
+import { createSecrets } from '../../src/domain/redaction.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { ChatReply, Message } from '../../src/formats/chat.ts'
 import type { CallRecord } from '../../src/formats/record.ts'
@@ -32,7 +32,7 @@ function setUp(answers: (ChatReply | ModelError)[]) {
   const complete = createComplete({
     store,
     model,
-    redact: createRedact([SECRET]),
+    redact: createSecrets({ openaiApiKey: SECRET }).redact,
     meter: openMeter(store),
     retry: { tries: 4, firstWaitMs: 100, longestWaitMs: 1_000 },
     wait: async (ms) => void waits.push(ms),
@@ -135,8 +135,12 @@ describe('complete', () => {
   test('a secret in a reply is masked before it is stored or returned', async () => {
     const { complete, store } = setUp([reply(`the key is ${SECRET}`)])
     const { reply: got } = await complete(ask([{ role: 'user', content: 'hi' }]))
-    expect(got.message.content).toBe('the key is [secret]')
-    expect(JSON.stringify(await store.getRecord(recordKey.call('a/c/1/stages/0/0/calls/000000')))).not.toContain(SECRET)
+    expect(got.message.content).toBe('the key is [secret:openaiApiKey]')
+    const record = await store.getRecord<CallRecord>(recordKey.call('a/c/1/stages/0/0/calls/000000'))
+    expect(JSON.stringify(record)).not.toContain(SECRET)
+    expect(record!.masked).toEqual([
+      { pointer: '/reply/message/content', part: 'value', kind: 'openaiApiKey', from: 11, to: 32 },
+    ])
   })
 
   test('an overtaken attempt neither asks nor stores', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { createRedact, redactStream } from '../../src/domain/redaction.ts'
+import { createSecrets, redactStream } from '../../src/domain/redaction.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import { commandRecord, type CommandRecord } from '../../src/formats/record.ts'
 import { createExec } from '../../src/record/exec.ts'
@@ -18,7 +18,7 @@ const open: Fence = { check: async () => {} }
 const dir = mkdtempSync(join(tmpdir(), 'prchain-exec-'))
 const provider = createProcessProvider({ dir: join(dir, 'sandboxes'), path: process.env['PATH']! })
 const store = createFileStore({ dir: join(dir, 'store') })
-const exec = createExec({ store, redact: createRedact([SECRET]) })
+const exec = createExec({ store, redact: createSecrets({ openaiApiKey: SECRET }).redact })
 const { signal } = new AbortController()
 
 afterAll(() => provider.remove('exec'))
@@ -52,8 +52,22 @@ describe('exec', () => {
     expect(commandRecord.parse(record)).toEqual(record)
     expect(record.outcome.sizeBytes).toBe(3_000_000 + SECRET.length)
     const whole = (await store.getBlob(record.outcome.wholeOutput!)).toString()
-    expect(whole.replace(/x+/, 'x').replace(/y+/, 'y')).toBe('x[secret]y')
-    expect(whole).toHaveLength(3_000_000 + '[secret]'.length)
+    expect(whole.replace(/^x+/, 'x').replace(/y+$/, 'y')).toBe('x[secret:openaiApiKey]y')
+    expect(whole).toHaveLength(3_000_000 + '[secret:openaiApiKey]'.length)
+    expect(record.masked).toContainEqual({
+      ...{ pointer: '/outcome/wholeOutput', part: 'value', kind: 'openaiApiKey' },
+      ...{ from: 1_500_000, to: 1_500_000 + '[secret:openaiApiKey]'.length },
+    })
+  })
+
+  test('a secret among bytes that are no text is masked too, and its place told in bytes', async () => {
+    const key = 'a/c/1/stages/0/0/commands/000004.0.0'
+    const { record, output } = await run(key, { script: `printf '\\377%s' ${SECRET}`, timeoutMs: 10_000 })
+    expect(output).not.toContain(SECRET)
+    expect((await store.getBlob(record.outcome.outputBlob!)).toString('latin1')).toBe('\u{ff}[secret:openaiApiKey]')
+    expect(record.masked).toEqual([
+      { pointer: '/outcome/outputBlob', part: 'value', kind: 'openaiApiKey', from: 1, to: 22 },
+    ])
   })
 
   test('a short output is its own whole, bytes that are no text included', async () => {
@@ -74,7 +88,7 @@ describe('exec', () => {
 
 describe('redactStream', () => {
   test('masks a secret however the stream is cut, and changes no other byte', async () => {
-    const redact = createRedact([SECRET])
+    const redact = createSecrets({ openaiApiKey: SECRET }).redact
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.oneof(fc.uint8Array({ maxLength: 9_000 }), fc.constant(Buffer.from(SECRET)))),
