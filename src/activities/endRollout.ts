@@ -1,21 +1,15 @@
-import { AGENT_TOOLS } from '../agent/tools.ts'
-import { rebaseRound, recordKey, type RoundId } from '../domain/identifiers.ts'
-import { toSampleMessages } from '../domain/sample.ts'
+import { recordKey } from '../domain/identifiers.ts'
 import { addUsage, noUsage } from '../domain/usage.ts'
-import type { Tool } from '../formats/chat.ts'
 import type { ExchangeRecord } from '../formats/exchange.ts'
 import type { CallRecord, SampleReferenceRecord } from '../formats/record.ts'
-import type { Ending, Rollout, StageResult, StageState, Verdict } from '../formats/rollout.ts'
-import type { Sample } from '../formats/sample.ts'
+import type { Ending, Rollout, StageResult } from '../formats/rollout.ts'
 import type { Fence } from '../record/fence.ts'
+import { assembleSample, verdictOf } from './assembleSample.ts'
 import { captureOf } from './closeRound.ts'
 import type { RolloutInput, Scope } from './edge.ts'
-import { countLosses, livesOf } from './losses.ts'
+import { countLosses } from './losses.ts'
 import type { Ports } from './ports.ts'
-import { openRollout, type RolloutContext } from './rolloutContext.ts'
-import { countRebases } from './rebase.ts'
-import { playRollout } from './runSlice.ts'
-import { traceScaffold, type ScaffoldTrace } from './scaffoldTrace.ts'
+import { openRollout } from './rolloutContext.ts'
 import { sandboxNameOf } from './stageSandbox.ts'
 
 /** Writes how a stage ended and removes its sandbox. Idempotent. */
@@ -112,104 +106,6 @@ function summarize(rollout: Rollout): Ended {
     steps: rollout.steps,
     hasSample: accepted > 0,
   }
-}
-
-/** The sample of the accepted first part of a rollout: the conversation as the model saw it, replayed from the record. */
-async function assembleSample(options: {
-  ports: Ports
-  context: RolloutContext
-  accepted: StageResult[]
-  ending: Ending
-  scope: Scope & { fence: Fence }
-}): Promise<Sample> {
-  const { ports, context, accepted, ending, scope } = options
-  const { conversation, segments, usageByStage, tools } = await conversationOf()
-  const states = new Map<number, StageState>()
-  for (const { stage } of accepted) states.set(stage, await context.state(stage))
-  const rebases = new Map<number, number>()
-  for (const { stage } of accepted) rebases.set(stage, await countRebases(ports, context, stage))
-  const isTrained = ({ stage, round }: { stage: number; round: RoundId }) =>
-    round === accepted[stage]!.rounds - 1 || round === rebaseRound(rebases.get(stage)! - 1)
-  const messages = toSampleMessages(conversation, isTrained).map((message, index) =>
-    message.role === 'assistant' && conversation[index]!.isRepeated ? { ...message, train: false } : message,
-  )
-
-  const stages: Sample['stages'] = []
-  for (const result of accepted) {
-    const { baseSha, resultSha, number } = context.stage(result.stage)
-    const own = messages.flatMap((message, index) => (message.stage === result.stage ? [index] : []))
-    const assistants = messages.filter((message) => message.stage === result.stage && message.role === 'assistant')
-    const { carryOver, initialTree } = states.get(result.stage)!
-    const lives = await livesOf(ports, context, result.stage)
-    const verdict = await verdictOf(ports, context, result.stage, result.rounds - 1)
-    stages.push({
-      number,
-      baseSha,
-      resultSha,
-      initialTree,
-      isAccepted: true,
-      rounds: result.rounds,
-      score: result.score,
-      hasPassedTests: verdict.hasPassedTests,
-      patch: result.patch,
-      messages: [own[0]!, own.at(-1)! + 1],
-      steps: assistants.length,
-      toolCalls: assistants.reduce(
-        (sum, message) => sum + (message.role === 'assistant' ? (message.tool_calls?.length ?? 0) : 0),
-        0,
-      ),
-      usage: usageByStage[result.stage] ?? noUsage(),
-      rebuilds: lives.filter((life) => life.n > 1).length,
-      restored: lives.filter((life) => life.restored !== null).length,
-      diverged: lives.flatMap((life) => [...life.diverged, ...life.differing]),
-      rerunCommands: result.rerunCommands,
-      abandonedCalls: result.abandonedCalls,
-      carryOver: {
-        policy: carryOver.policy,
-        conflicts: carryOver.conflicts.length,
-        decidedBy: carryOver.decidedBy,
-        rebaseRounds: rebases.get(result.stage)!,
-        survivingShare: carryOver.survivingShare,
-      },
-    })
-  }
-  return {
-    format: 'prchain.sample/1',
-    id: context.id,
-    repository: context.chain.repository,
-    chain: context.chain.id,
-    ending: ending === 'accepted' ? 'accepted' : 'partial',
-    model: context.settings.model,
-    scaffold: context.settings.scaffold,
-    isScripted: context.settings.isScripted,
-    messages,
-    segments,
-    tools,
-    stages,
-    prompts: (await context.queries()).prompts,
-  }
-
-  async function conversationOf(): Promise<ScaffoldTrace> {
-    if (context.settings.scaffold !== 'native') return traceScaffold(ports, context, accepted)
-    const last = accepted.at(-1)!
-    const played = await playRollout(ports, context, {
-      stage: last.stage,
-      round: last.rounds - 1,
-      scope,
-      startedMs: Number.POSITIVE_INFINITY,
-    })
-    if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
-    return {
-      conversation: played.conversation.map((traced) => ({ ...traced, isRepeated: false })),
-      segments: [0],
-      usageByStage: played.usageByStage,
-      tools: AGENT_TOOLS as Tool[],
-    }
-  }
-}
-
-async function verdictOf(ports: Ports, context: RolloutContext, stage: number, round: number): Promise<Verdict> {
-  return (await ports.store.getRecord<Verdict>(recordKey.round(context.id, stage, round, 'verdict')))!
 }
 
 /** The agent's steps and tokens over all rounds, refused ones included. */

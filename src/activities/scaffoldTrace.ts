@@ -1,73 +1,84 @@
-import type { TracedMessage } from '../agent/loop.ts'
 import { recordKey, type RoundId } from '../domain/identifiers.ts'
-import { addUsage, noUsage } from '../domain/usage.ts'
+import type { Traced } from '../domain/sample.ts'
 import { readWireReply } from '../domain/wireReply.ts'
-import { traceExchanges, type Exchanged } from '../domain/wireTrace.ts'
-import type { Tool, Usage } from '../formats/chat.ts'
+import { traceExchanges, type Exchanged, type SegmentMessage } from '../domain/wireTrace.ts'
 import type { ExchangeRecord } from '../formats/exchange.ts'
 import type { StageResult } from '../formats/rollout.ts'
-import { readExchangeBody, readExchangeMessages } from '../record/exchange.ts'
+import { readExchangeBody } from '../record/exchange.ts'
 import { openLaunches } from './launches.ts'
 import { roundsOf } from './losses.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
+import type { StepFacts } from './stepFacts.ts'
 
-/** A rollout's conversations as its scaffold had them. */
-export interface ScaffoldTrace {
-  conversation: (TracedMessage & { isRepeated: boolean })[]
-  /** Where in `conversation` another conversation begins. */
-  segments: number[]
-  usageByStage: Usage[]
-  /** All tools that were sent, by name the last. */
-  tools: Tool[]
+interface Placed extends Exchanged {
+  stage: number
+  round: RoundId
+  record: ExchangeRecord
 }
 
-/** Reads the conversations of a scaffold's accepted stages from the gateway's record: of each round those that its last launch was given. */
+/** Reads the conversations of a scaffold's accepted stages from the gateway's record: of each round those of its last launch. */
 export async function traceScaffold(
   ports: Ports,
   context: RolloutContext,
   accepted: readonly StageResult[],
-): Promise<ScaffoldTrace> {
-  const trace: ScaffoldTrace = { conversation: [], segments: [], usageByStage: [], tools: [] }
-  const tools = new Map<string, Tool>()
+  facts: StepFacts,
+): Promise<{ conversation: Traced[]; segments: number[] }> {
+  const { store } = ports
+  const known = new Map<string, Promise<readonly unknown[]>>()
+  const exchanges: Placed[] = []
   for (const { stage, rounds } of accepted) {
-    let usage = noUsage()
-    for (const round of await roundsOf(ports, context, { stage, rounds })) {
-      const records = await exchangesOf(stage, round)
-      for (const record of records) {
-        for (const tool of await toolsOf(record)) tools.set(tool.function.name, tool)
-        usage = addUsage(usage, record.usage)
-      }
-      for (const { messages, trainedFrom } of traceExchanges(await Promise.all(records.map(read)))) {
-        trace.segments.push(trace.conversation.length)
-        for (const [index, message] of messages.entries()) {
-          trace.conversation.push({ stage, round, message, isRepeated: index < trainedFrom })
-        }
-      }
+    for (const round of await roundsOf(ports, context, { stage, rounds }))
+      exchanges.push(...(await exchangesOf(stage, round)))
+  }
+  const conversation: Traced[] = []
+  const segments: number[] = []
+  for (const { messages } of traceExchanges(exchanges)) {
+    segments.push(conversation.length)
+    for (const one of messages) conversation.push(await describe(one))
+  }
+  return { conversation, segments }
+
+  async function describe({ message, exchange, asked, isReply, isRepeated }: SegmentMessage): Promise<Traced> {
+    const { stage, round, record, reply } = exchanges[exchange]!
+    const traced = { stage, round, message, isRepeated, step: null, execution: null }
+    if (isRepeated) return traced
+    if (isReply) {
+      const { key, startedAt, finishedAt, usage, request } = record
+      const { model, finishReason } = reply
+      const answered = { key, model, finishReason, startedAt, finishedAt, usage, tools: request.tools }
+      return { ...traced, step: await facts.stepOf(answered) }
     }
-    trace.usageByStage[stage] = usage
-  }
-  trace.tools = [...tools.values()]
-  return trace
-
-  async function exchangesOf(stage: number, round: RoundId): Promise<ExchangeRecord[]> {
-    const launches = openLaunches(ports.store, { rollout: context.id, stage, round })
-    const answers = await launches.answersOf((await launches.last())?.n ?? 0)
-    return Promise.all(
-      answers.map(async ({ exchange }) => (await ports.store.getRecord<ExchangeRecord>(recordKey.exchange(exchange)))!),
-    )
+    if (asked === null) return traced
+    const span = { startedAt: exchanges[asked]!.record.finishedAt, finishedAt: record.startedAt }
+    return { ...traced, execution: { kind: 'between-calls', ...span } }
   }
 
-  async function read(record: ExchangeRecord): Promise<Exchanged> {
-    const reply = readWireReply(
-      record.response.contentType,
-      (await readExchangeBody(ports.store, record)).toString('utf8'),
-    )
-    if ('fault' in reply) throw new Error(`the stored reply ${record.key} is none: ${reply.fault}`)
-    return { messages: await readExchangeMessages(ports.store, record), reply }
+  async function exchangesOf(stage: number, round: RoundId): Promise<Placed[]> {
+    const placed: Placed[] = []
+    const launches = openLaunches(store, { rollout: context.id, stage, round })
+    for (const answer of await launches.answersOf((await launches.last())?.n ?? 0)) {
+      const record = (await store.getRecord<ExchangeRecord>(recordKey.exchange(answer.exchange)))!
+      const body = await readExchangeBody(store, record)
+      const reply = readWireReply(record.response.contentType, body.toString('utf8'))
+      if ('fault' in reply) throw new Error(`the stored reply ${record.key} is none: ${reply.fault}`)
+      placed.push({ stage, round, record, reply, messages: await messagesOf(record) })
+    }
+    return placed
   }
 
-  async function toolsOf({ request }: ExchangeRecord): Promise<Tool[]> {
-    return request.tools ? (JSON.parse((await ports.store.getBlob(request.tools)).toString('utf8')) as Tool[]) : []
+  /** All messages of a request. Each record is read once, however many requests build on it. */
+  function messagesOf({ key, request }: ExchangeRecord): Promise<readonly unknown[]> {
+    const reading = known.get(key) ?? read()
+    known.set(key, reading)
+    return reading
+
+    async function read(): Promise<readonly unknown[]> {
+      const { prefix, messages } = request
+      if (prefix === null) return messages
+      const before =
+        known.get(prefix.key) ?? messagesOf((await store.getRecord<ExchangeRecord>(recordKey.exchange(prefix.key)))!)
+      return [...(await before).slice(0, prefix.count), ...messages]
+    }
   }
 }

@@ -88,6 +88,7 @@ export const recordKey = {
   fence: (rollout: string, epoch: number) => `rollouts/${rollout}/fence/${pad(epoch)}`,
   fences: (rollout: string) => `rollouts/${rollout}/fence`,
   call: (key: string) => `rollouts/${key}`,
+  commands: (rollout: string, stage: number, round: RoundId) => `${stagePrefix(rollout, stage)}/${round}/commands`,
   round: (
     rollout: string,
     stage: number,
@@ -155,6 +156,12 @@ export function commandKey(
   index: number,
 ): string {
   return `${rollout}/stages/${stage}/${round}/commands/${pad(ordinal)}.${call}.${index}`
+}
+
+/** The place that a command's key names: its model call's ordinal, and the tool call's index. */
+export function readCommandPlace(key: string): { ordinal: number; call: number } {
+  const [ordinal, call] = key.slice(key.lastIndexOf('/') + 1).split('.')
+  return { ordinal: Number(ordinal), call: Number(call) }
 }
 
 /** Splits a rollout's id. */

@@ -7,9 +7,11 @@ export function noUsage(): Usage {
 
 /** Tokens together. */
 export function addUsage(a: Usage, b: Usage): Usage {
+  const isTold = a.reasoningTokens !== undefined || b.reasoningTokens !== undefined
   return {
     promptTokens: a.promptTokens + b.promptTokens,
     completionTokens: a.completionTokens + b.completionTokens,
     cachedTokens: a.cachedTokens + b.cachedTokens,
+    ...(isTold ? { reasoningTokens: (a.reasoningTokens ?? 0) + (b.reasoningTokens ?? 0) } : {}),
   }
 }

@@ -14,6 +14,7 @@ interface WireUsage {
   prompt_tokens?: number | null
   completion_tokens?: number | null
   prompt_tokens_details?: { cached_tokens?: number | null } | null
+  completion_tokens_details?: { reasoning_tokens?: number | null } | null
 }
 
 interface Choice {
@@ -142,9 +143,11 @@ function parse(text: string): Body | null {
 }
 
 function usageOf(usage: WireUsage | null | undefined): Usage {
+  const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens
   return {
     promptTokens: usage?.prompt_tokens ?? 0,
     completionTokens: usage?.completion_tokens ?? 0,
     cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
+    ...(typeof reasoningTokens === 'number' ? { reasoningTokens } : {}),
   }
 }

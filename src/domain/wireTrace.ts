@@ -9,10 +9,21 @@ export interface Exchanged {
   reply: WireReply
 }
 
-/** A conversation that only grows. `trainedFrom`: messages before it stand in an earlier one too. */
+/** A conversation that only grows. */
 export interface Segment {
-  messages: Message[]
-  trainedFrom: number
+  messages: SegmentMessage[]
+}
+
+/** A message of a segment. */
+export interface SegmentMessage {
+  message: Message
+  /** The exchange, by its index, that it came with: whose reply it is, or whose request had it first. */
+  exchange: number
+  isReply: boolean
+  /** Of a tool's answer: the exchange whose reply asked for it; null when none did. */
+  asked: number | null
+  /** Whether it stands in an earlier segment too, or is an assistant's turn that is no reply, or an answer to one. */
+  isRepeated: boolean
 }
 
 interface WireMessage {
@@ -23,30 +34,58 @@ interface WireMessage {
 }
 
 /**
- * A scaffold's exchanges as conversations. A request that does not begin with all of the last one and its reply opens
- * another: the trace is split there, never spliced. Assistants' turns are those of the replies, not the scaffold's echo
- * of them.
+ * A scaffold's exchanges as conversations. A request that begins with all of an earlier conversation and its last reply
+ * goes on with it; any other opens another one: the trace is split there, never spliced. Assistants' turns are those of
+ * the replies, not the scaffold's echo of them; one that no reply was is the scaffold's own.
  */
 export function traceExchanges(exchanges: readonly Exchanged[]): Segment[] {
   const segments: Segment[] = []
-  for (const { messages, reply } of exchanges) {
-    const last = segments.at(-1)
+  for (const [exchange, { messages, reply }] of exchanges.entries()) {
     const wire = messages as WireMessage[]
-    const count = last?.messages.length ?? 0
-    const shared = last ? countShared(last.messages, wire) : 0
-    const answer = toAssistant(reply.message)
-    if (last && shared === count) last.messages.push(...wire.slice(count).map(toMessage), answer)
-    else {
-      const kept = last ? last.messages.slice(0, shared) : []
-      segments.push({ messages: [...kept, ...wire.slice(shared).map(toMessage), answer], trainedFrom: shared })
-    }
+    const { shared, from } = findLongestShared(segments, wire)
+    const isGoingOn = from !== null && shared === from.messages.length
+    const kept = isGoingOn ? [] : (from?.messages.slice(0, shared) ?? [])
+    const segment = isGoingOn ? from : { messages: kept.map((one) => ({ ...one, isRepeated: true })) }
+    if (!isGoingOn) segments.push(segment)
+    for (const one of wire.slice(shared)) add(segment, { message: toMessage(one), exchange, isReply: false })
+    add(segment, { message: toAssistant(reply.message), exchange, isReply: true })
   }
   return segments
 }
 
-function countShared(known: readonly Message[], wire: readonly WireMessage[]): number {
+function add(segment: Segment, one: Pick<SegmentMessage, 'message' | 'exchange' | 'isReply'>): void {
+  const { message, isReply } = one
+  const turn = message.role === 'tool' ? askedBy(segment, message.tool_call_id) : null
+  const isRepeated = message.role === 'assistant' ? !isReply : turn !== null && !turn.isReply
+  segment.messages.push({ ...one, asked: turn?.isReply ? turn.exchange : null, isRepeated })
+}
+
+/** The turn that a tool's answer answers. */
+function askedBy({ messages }: Segment, id: string): SegmentMessage | null {
+  const isAsking = ({ message }: SegmentMessage) =>
+    message.role === 'assistant' && (message.tool_calls ?? []).some((call) => call.id === id)
+  return messages.findLast(isAsking) ?? null
+}
+
+/** The conversation that a request has most of, a whole one before a part, a later one before an earlier. */
+function findLongestShared(
+  segments: readonly Segment[],
+  wire: readonly WireMessage[],
+): { shared: number; from: Segment | null } {
+  let best: { shared: number; from: Segment | null } = { shared: 0, from: null }
+  for (const from of segments) {
+    const shared = countShared(from.messages, wire)
+    const isWhole = shared === from.messages.length
+    const hasWhole = best.from !== null && best.shared === best.from.messages.length
+    if (shared > best.shared || (shared > 0 && shared === best.shared && (isWhole || !hasWhole)))
+      best = { shared, from }
+  }
+  return best
+}
+
+function countShared(known: readonly SegmentMessage[], wire: readonly WireMessage[]): number {
   let count = 0
-  while (count < known.length && count < wire.length && isSame(known[count]!, wire[count]!)) count++
+  while (count < known.length && count < wire.length && isSame(known[count]!.message, wire[count]!)) count++
   return count
 }
 

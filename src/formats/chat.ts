@@ -49,6 +49,8 @@ export const usage = z.object({
   promptTokens: z.number().int().nonnegative(),
   completionTokens: z.number().int().nonnegative(),
   cachedTokens: z.number().int().nonnegative(),
+  /** Those of `completionTokens` that were reasoning; absent where the provider did not say. */
+  reasoningTokens: z.number().int().nonnegative().optional(),
 })
 /** Tokens as the provider counted them. */
 export type Usage = z.infer<typeof usage>

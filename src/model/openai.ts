@@ -46,6 +46,7 @@ const completion = z.object({
       prompt_tokens: count,
       completion_tokens: count,
       prompt_tokens_details: z.object({ cached_tokens: count }).nullish(),
+      completion_tokens_details: z.object({ reasoning_tokens: z.number().int().nonnegative().nullish() }).nullish(),
     })
     .nullish(),
 })
@@ -110,6 +111,7 @@ function parseReply(body: unknown, asked: string): ChatReply {
     )
   const { id, model, choices, usage } = parsed.data
   const { message, finish_reason } = choices[0]!
+  const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens
   return {
     id,
     model,
@@ -124,6 +126,7 @@ function parseReply(body: unknown, asked: string): ChatReply {
       promptTokens: usage?.prompt_tokens ?? 0,
       completionTokens: usage?.completion_tokens ?? 0,
       cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
+      ...(typeof reasoningTokens === 'number' ? { reasoningTokens } : {}),
     },
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isClosingEvent, readWireReply } from '../../src/domain/wireReply.ts'
 import { countPrefix, digestMessages, digestOfWireRequest } from '../../src/domain/wireRequest.ts'
-import { traceExchanges } from '../../src/domain/wireTrace.ts'
+import { traceExchanges, type Segment } from '../../src/domain/wireTrace.ts'
 import { findScaffold } from '../../src/scaffolds/index.ts'
 
 const event = (body: unknown) => `data: ${JSON.stringify(body)}\n\n`
@@ -112,6 +112,9 @@ describe('the trace of a scaffold', () => {
     tool_calls: [{ id, type: 'function', function: { name: 'bash', arguments: '{}' } }],
   })
   const result = (id: string) => ({ role: 'tool', tool_call_id: id, content: 'done' })
+  /** The messages of a segment; what is repeated in brackets. */
+  const told = ({ messages }: Segment) =>
+    messages.map(({ message, isRepeated }) => (isRepeated ? `(${message.content})` : message.content)).join('|')
 
   test('is one conversation while each request goes on from the last, with the replies as they were', () => {
     const [only, ...more] = traceExchanges([
@@ -119,15 +122,19 @@ describe('the trace of a scaffold', () => {
       { messages: [...start, echo('one', 'a'), result('a')], reply: reply('two') },
     ])
     expect(more).toEqual([])
-    expect(only!.trainedFrom).toBe(0)
-    expect(only!.messages.map((message) => [message.role, message.content])).toEqual([
-      ['system', 'Be helpful.'],
-      ['user', 'Do it.'],
-      ['assistant', 'one'],
-      ['tool', 'done'],
-      ['assistant', 'two'],
+    expect(
+      only!.messages.map(({ message, exchange, asked, isReply, isRepeated }) => [
+        ...[message.role, message.content, exchange],
+        ...[asked, isReply, isRepeated],
+      ]),
+    ).toEqual([
+      ['system', 'Be helpful.', 0, null, false, false],
+      ['user', 'Do it.', 0, null, false, false],
+      ['assistant', 'one', 0, null, true, false],
+      ['tool', 'done', 1, 0, false, false],
+      ['assistant', 'two', 1, null, true, false],
     ])
-    expect(only!.messages[2]).toMatchObject({ reasoning_content: 'about one', tool_calls: [{ id: 'a' }] })
+    expect(only!.messages[2]!.message).toMatchObject({ reasoning_content: 'about one', tool_calls: [{ id: 'a' }] })
   })
 
   test('is split where a turn was dropped or the context rewritten, and repeats are told', () => {
@@ -147,12 +154,37 @@ describe('the trace of a scaffold', () => {
         reply: reply('three'),
       },
     ])
-    expect(
-      segments.map(({ messages, trainedFrom }) => [messages.map(({ content }) => content).join('|'), trainedFrom]),
-    ).toEqual([
-      ['Be helpful.|Do it.|one|done|no tool call', 0],
-      ['Be helpful.|Do it.|one|done|Call one.|two', 4],
-      ['Be helpful.|A summary.|three', 1],
+    expect(segments.map(told)).toEqual([
+      'Be helpful.|Do it.|one|done|no tool call',
+      '(Be helpful.)|(Do it.)|(one)|(done)|Call one.|two',
+      '(Be helpful.)|A summary.|three',
     ])
+  })
+
+  test('goes on with an earlier conversation after a call beside it', () => {
+    const beside = [{ role: 'user', content: 'Give it a title.' }]
+    const segments = traceExchanges([
+      { messages: start, reply: reply('one', ['a']) },
+      { messages: beside, reply: reply('A title') },
+      { messages: [...start, echo('one', 'a'), result('a')], reply: reply('two') },
+    ])
+    expect(segments.map(told)).toEqual(['Be helpful.|Do it.|one|done|two', 'Give it a title.|A title'])
+  })
+
+  test('takes no turn for the model’s that no reply was, nor its answers for new', () => {
+    const segments = traceExchanges([
+      { messages: start, reply: reply('one', ['a']) },
+      // The context is compressed: a summary, a turn of the scaffold's own, and the last step once more.
+      {
+        messages: [
+          { role: 'user', content: 'So far: …' },
+          { role: 'assistant', content: 'Got it.' },
+          echo('one', 'a'),
+          result('a'),
+        ],
+        reply: reply('two'),
+      },
+    ])
+    expect(segments.map(told)).toEqual(['Be helpful.|Do it.|one', 'So far: …|(Got it.)|(one)|(done)|two'])
   })
 })

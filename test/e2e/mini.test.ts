@@ -5,6 +5,7 @@ import type { ExchangeRecord } from '../../src/formats/exchange.ts'
 import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
+import { checkSample } from './sampleCheck.ts'
 import { exampleForTests, openLab, until, type Lab } from './lab.ts'
 
 const docker = await dockerForTests()
@@ -54,6 +55,9 @@ describe.skipIf(server === null || docker === null)('mini-swe-agent, the real on
       4,
     )
     expect(JSON.stringify(sample)).not.toMatch(/prchain-[0-9a-f]{48}/)
+    await checkSample(lab.store, sample!)
+    const answers = sample!.messages.filter((message) => message.role === 'tool')
+    expect(answers.every(({ execution }) => execution?.kind === 'between-calls')).toBe(true)
 
     // Under the same script it asks the same, but for what is on its list.
     await lab.run('again', [chain])

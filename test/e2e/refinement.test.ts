@@ -4,6 +4,7 @@ import type { Queries, StageState } from '../../src/formats/rollout.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { openLab, type Lab } from './lab.ts'
 import { exampleChain } from './exampleChain.ts'
+import { checkSample } from './sampleCheck.ts'
 
 const server = await temporalForTests()
 
@@ -38,6 +39,9 @@ describe.skipIf(server === null)('rounds, verdicts and what follows from them', 
       for (const call of message.role === 'assistant' ? (message.tool_calls ?? []) : [])
         expect(typeof call.function.arguments).toBe('object')
     }
+    const { commands } = await checkSample(lab.store, line!)
+    const ran = (await lab.store.listRecords(recordKey.stages(id))).filter((key) => key.includes('/commands/'))
+    expect(commands, 'every command that was run is in the sample').toBe(ran.length)
   })
 
   test('every accepted stage has its verdict, raw reply, exact patch and test results on record', async () => {
