@@ -1,9 +1,8 @@
 import { rebaseRound, recordKey, type RoundId } from '../domain/identifiers.ts'
 import { listMasked } from '../domain/masked.ts'
 import { listToolSets, sumSteps, toSampleMessages, type Traced } from '../domain/sample.ts'
-import type { Tool } from '../formats/chat.ts'
 import type { Ending, StageResult, Verdict } from '../formats/rollout.ts'
-import type { Sample } from '../formats/sample.ts'
+import type { Sample, SentTool } from '../formats/sample.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scope } from './edge.ts'
 import { traceNative } from './nativeTrace.ts'
@@ -25,7 +24,7 @@ export async function assembleSample(options: {
 }): Promise<Sample> {
   const { ports, context, accepted, ending, scope } = options
   const facts = await openStepFacts(ports, context)
-  const { conversation, segments } = await traceOf()
+  const { conversation, segments, version } = await traceOf()
   const rebases = new Map<number, number>()
   for (const { stage } of accepted) rebases.set(stage, await countRebases(ports, context, stage))
   const isTrained = ({ stage, round }: { stage: number; round: RoundId }) =>
@@ -76,6 +75,7 @@ export async function assembleSample(options: {
     ending: ending === 'accepted' ? 'accepted' : 'partial',
     model: context.settings.model,
     scaffold: context.settings.scaffold,
+    scaffoldVersion: version,
     isScripted: context.settings.isScripted,
     messages,
     segments,
@@ -87,7 +87,7 @@ export async function assembleSample(options: {
     prompts: (await context.queries()).prompts,
   }
 
-  async function traceOf(): Promise<{ conversation: Traced[]; segments: number[] }> {
+  async function traceOf(): Promise<{ conversation: Traced[]; segments: number[]; version: string | null }> {
     if (context.settings.scaffold !== 'native') return traceScaffold(ports, context, accepted, facts)
     const last = accepted.at(-1)!
     const played = await playRollout(ports, context, {
@@ -97,11 +97,12 @@ export async function assembleSample(options: {
       startedMs: Number.POSITIVE_INFINITY,
     })
     if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
-    return { conversation: await traceNative(ports, context, played.conversation, facts), segments: [0] }
+    const conversation = await traceNative(ports, context, played.conversation, facts)
+    return { conversation, segments: [0], version: null }
   }
 
-  async function toolsOf(sets: Sample['toolSets']): Promise<Tool[]> {
-    const byName = new Map<string, Tool>()
+  async function toolsOf(sets: Sample['toolSets']): Promise<SentTool[]> {
+    const byName = new Map<string, SentTool>()
     for (const { schemas } of sets) {
       for (const tool of schemas === null ? [] : await facts.readTools(schemas)) byName.set(tool.function.name, tool)
     }

@@ -23,10 +23,11 @@ export async function traceScaffold(
   context: RolloutContext,
   accepted: readonly StageResult[],
   facts: StepFacts,
-): Promise<{ conversation: Traced[]; segments: number[] }> {
+): Promise<{ conversation: Traced[]; segments: number[]; version: string }> {
   const { store } = ports
   const known = new Map<string, Promise<readonly unknown[]>>()
   const exchanges: Placed[] = []
+  const versions = new Set<string>()
   for (const { stage, rounds } of accepted) {
     for (const round of await roundsOf(ports, context, { stage, rounds }))
       exchanges.push(...(await exchangesOf(stage, round)))
@@ -37,7 +38,7 @@ export async function traceScaffold(
     segments.push(conversation.length)
     for (const one of messages) conversation.push(await describe(one))
   }
-  return { conversation, segments }
+  return { conversation, segments, version: [...versions].join(', ') }
 
   async function describe({ message, exchange, asked, isReply, isRepeated }: SegmentMessage): Promise<Traced> {
     const { stage, round, record, reply } = exchanges[exchange]!
@@ -57,7 +58,9 @@ export async function traceScaffold(
   async function exchangesOf(stage: number, round: RoundId): Promise<Placed[]> {
     const placed: Placed[] = []
     const launches = openLaunches(store, { rollout: context.id, stage, round })
-    for (const answer of await launches.answersOf((await launches.last())?.n ?? 0)) {
+    const launch = await launches.last()
+    if (launch) versions.add(launch.version)
+    for (const answer of await launches.answersOf(launch?.n ?? 0)) {
       const record = (await store.getRecord<ExchangeRecord>(recordKey.exchange(answer.exchange)))!
       const body = await readExchangeBody(store, record)
       const reply = readWireReply(record.response.contentType, body.toString('utf8'))

@@ -1,10 +1,10 @@
 import { priceOf } from '../domain/price.ts'
 import type { SentTools, Traced } from '../domain/sample.ts'
-import type { Tool, Usage } from '../formats/chat.ts'
+import type { Usage } from '../formats/chat.ts'
 import type { BlobRef } from '../formats/common.ts'
 import type { Prices } from '../formats/price.ts'
 import type { CommandRecord } from '../formats/record.ts'
-import type { Execution } from '../formats/sample.ts'
+import type { Execution, SentTool } from '../formats/sample.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 
@@ -25,7 +25,7 @@ export interface StepFacts {
   /** How a tool call was carried out by commands; null by none. */
   executionOf(commands: readonly CommandRecord[]): Execution | null
   /** Tools as they were sent. */
-  readTools(schemas: BlobRef): Promise<Tool[]>
+  readTools(schemas: BlobRef): Promise<SentTool[]>
 }
 
 /** Opens the facts of a rollout's steps: functions of the store alone. */
@@ -35,12 +35,12 @@ export async function openStepFacts(
 ): Promise<StepFacts> {
   const prices =
     settings.prices === null ? null : (JSON.parse((await store.getBlob(settings.prices)).toString('utf8')) as Prices)
-  const known = new Map<BlobRef, Promise<Tool[]>>()
+  const known = new Map<BlobRef, Promise<SentTool[]>>()
   const below = (key: string) => key.slice(id.length + 1)
 
-  function readTools(schemas: BlobRef): Promise<Tool[]> {
+  function readTools(schemas: BlobRef): Promise<SentTool[]> {
     const reading =
-      known.get(schemas) ?? store.getBlob(schemas).then((bytes) => JSON.parse(bytes.toString('utf8')) as Tool[])
+      known.get(schemas) ?? store.getBlob(schemas).then((bytes) => JSON.parse(bytes.toString('utf8')) as SentTool[])
     known.set(schemas, reading)
     return reading
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { tool, usage } from './chat.ts'
+import { usage } from './chat.ts'
 import { blobRef, gitSha, instant, pullNumber, repositoryName } from './common.ts'
 import { masked } from './masked.ts'
 import { ending } from './rollout.ts'
@@ -94,13 +94,18 @@ const totals = {
   commandMs: z.number().int().nonnegative(),
 }
 
+/** A tool as it was sent, with members that we do not know. */
+const sentTool = z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) })
+/** A tool as it was sent. */
+export type SentTool = z.infer<typeof sentTool>
+
 /** What every trajectory has, whatever it comes from. */
 export const trajectory = {
   messages: z.array(sampleMessage),
   /** Where in `messages` another conversation begins, 0 first: an agent that starts afresh, or rewrites its context, has several. */
   segments: z.array(z.number().int()),
   /** All tools that were sent, each as it was sent last. */
-  tools: z.array(tool),
+  tools: z.array(sentTool),
   /** Which of them went with each step: an entry holds from the message `from` on. */
   toolSets: z.array(
     z.object({
@@ -123,6 +128,8 @@ export const sample = z.object({
   ending: z.enum([ending.enum.accepted, ending.enum.partial]),
   model: z.string(),
   scaffold: z.string(),
+  /** As its launches name it; null for the native agent, whose version is that of its prompts. */
+  scaffoldVersion: z.string().nullable(),
   /** True when the scripted model played: not a model's work, never to be trained on. */
   isScripted: z.boolean(),
   ...trajectory,
