@@ -23,6 +23,7 @@ import { run } from './cli/run.ts'
 import { show } from './cli/show.ts'
 import { status } from './cli/status.ts'
 import { EXIT, InputError, openTerminal, type Terminal } from './cli/terminal.ts'
+import { exportTrajectories, importTrajectory } from './cli/trajectory.ts'
 import { up } from './cli/up.ts'
 import { gateway } from './cli/gateway.ts'
 import { worker } from './cli/worker.ts'
@@ -171,6 +172,30 @@ verb(
   'end in order what is named: a CAMPAIGN with its chains, one CAMPAIGN/CHAIN/N, or a workflow id',
   [...CONNECTION],
   (it, target) => cancel({ ...it, target: target! }),
+)
+
+const trajectory = program.command('trajectory').description('trajectories to and from other formats')
+verb(
+  'export <target>',
+  'the samples of a CAMPAIGN or one CAMPAIGN/CHAIN/N, or an imported trajectory (imports/ID), as files',
+  ['store'],
+  (it, target) =>
+    exportTrajectories({
+      ...it,
+      target: target!,
+      format: it.flags['format'] as string,
+      out: (it.flags['out'] as string | undefined) ?? null,
+    }),
+  trajectory,
+)
+  .option('--format <format>', 'atif: Harbor’s Agent Trajectory Interchange Format', 'atif')
+  .option('--out <path>', 'a file, or for a campaign a folder (the folder trajectories of the store)')
+verb(
+  'import <file>',
+  'a trajectory of another agent, an ATIF document: stored apart from samples',
+  ['store'],
+  (it, path) => importTrajectory({ ...it, path: path! }),
+  trajectory,
 )
 
 /** Adds a verb with its settings as flags. Ctrl-C aborts its signal; a second one ends the process. */

@@ -257,7 +257,11 @@ async function instanceOf(store: Store): Promise<string> {
 }
 
 /** Lines into a file that is never seen in part: written aside, synced, renamed. */
-async function writeLines(dir: string, name: string, lines: AsyncIterable<string>): Promise<string> {
+export async function writeLines(
+  dir: string,
+  name: string,
+  lines: AsyncIterable<string> | Iterable<string>,
+): Promise<string> {
   await mkdir(dir, { recursive: true })
   const path = join(dir, name)
   const aside = `${path}.${process.pid}.aside`

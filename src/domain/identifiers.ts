@@ -124,6 +124,7 @@ export const recordKey = {
   rollout: (rollout: string) => `rollouts/${rollout}/end`,
   rollouts: (campaign: string) => `rollouts/${campaign}`,
   sample: (rollout: string) => `rollouts/${rollout}/sample`,
+  imported: (id: string) => `imports/${id}`,
 } as const
 
 /** The key of a model call or command of the agent: rollout, stage, round, what, and where in the round. */

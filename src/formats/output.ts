@@ -189,6 +189,30 @@ export const cancelOutput = z.object({
   status: z.enum(['asked', 'ended']),
 })
 
+/** What `prchain trajectory export --json` prints. */
+export const trajectoryExportedOutput = z.object({
+  format: z.literal('prchain.trajectory-exported/1'),
+  target: z.string(),
+  files: z.array(z.object({ trajectory: z.string(), path: z.string(), steps: z.number().int() })),
+  /** Rollouts of the campaign that ended without a sample. */
+  without: z.array(z.string()),
+})
+
+/** What `prchain trajectory import --json` prints. */
+export const trajectoryImportedOutput = z.object({
+  format: z.literal('prchain.trajectory-imported/1'),
+  trajectory: z.string(),
+  /** False when the same document was imported before. */
+  isNew: z.boolean(),
+  version: z.string(),
+  agent: z.string(),
+  messages: z.number().int(),
+  segments: z.number().int(),
+  steps: z.number().int(),
+  /** What stands in the stored document alone. */
+  leftOut: z.array(z.string()),
+})
+
 /** Everything that a command prints with `--json`. */
 export const output = z.union([
   demoOutput,
@@ -202,6 +226,8 @@ export const output = z.union([
   showRolloutOutput,
   resumeOutput,
   cancelOutput,
+  trajectoryExportedOutput,
+  trajectoryImportedOutput,
   chain,
 ])
 /** Everything that a command prints with `--json`. */
