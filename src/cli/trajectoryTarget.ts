@@ -51,9 +51,10 @@ export async function readTrajectory(store: Store, id: string): Promise<Sample |
   const imported = IMPORTED.exec(id)?.[1]
   const key = imported === undefined ? recordKey.sample(id) : recordKey.imported(imported)
   const { blob } = (await store.getRecord<SampleReferenceRecord | ImportReferenceRecord>(key))!
-  const value = JSON.parse((await store.getBlob(blob)).toString('utf8')) as Sample | ImportedTrajectory
-  if (imported !== undefined || value.format === sample.shape.format.value) return value
+  const value = JSON.parse((await store.getBlob(blob)).toString('utf8')) as { format: string }
+  if (imported !== undefined) return value as ImportedTrajectory
+  if (value.format === sample.shape.format.value) return value as Sample
   throw new InputError(
-    `the sample of ${id} is of format ${String(value.format)}, which says too little for an export: this prchain writes ${sample.shape.format.value}`,
+    `the sample of ${id} is of format ${value.format}, which says too little for an export: this prchain writes ${sample.shape.format.value}`,
   )
 }

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { exportAtif } from '../../src/dataset/atifExport.ts'
 import { AtifError, importAtif, type AtifRead } from '../../src/dataset/atifImport.ts'
-import { listMasked } from '../../src/domain/masked.ts'
 import { createSecrets, maskOf } from '../../src/domain/redaction.ts'
 import { maskShapes } from '../../src/domain/secretShapes.ts'
 import { atif, type AtifStep } from '../../src/formats/atif.ts'
+import type { Masked } from '../../src/formats/masked.ts'
 import { importedTrajectory, type ImportedTrajectory } from '../../src/formats/trajectory.ts'
 import { samples } from './sampleArbitrary.ts'
 
@@ -45,7 +45,7 @@ describe('a sample as ATIF', () => {
     fc.assert(
       fc.property(samples, (sample) => {
         const { steps, extra } = exportAtif(sample)
-        const { redactions } = extra!['prchain'] as { redactions: ReturnType<typeof listMasked> }
+        const { redactions } = extra!['prchain'] as { redactions: Masked[] }
         expect(redactions).toHaveLength(sample.redactions.length)
         for (const { pointer, part, from, to, kind } of redactions) {
           if (part === 'name') continue

@@ -17,6 +17,7 @@ import { prices } from '../../src/formats/price.ts'
 import * as records from '../../src/formats/record.ts'
 import * as rollouts from '../../src/formats/rollout.ts'
 import { sample } from '../../src/formats/sample.ts'
+import * as trajectories from '../../src/formats/trajectory.ts'
 import { MOST_RESTARTS } from '../../src/workflows/messages.ts'
 import { BRIEF, HEARTBEATING, PARK_LADDER } from '../../src/workflows/retry.ts'
 import { serverFile } from '../../temporal/serverFile.ts'
@@ -65,7 +66,9 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.verdict/1': rollouts.verdict,
   'prchain.stage-result/1': rollouts.stageResult,
   'prchain.rollout/1': rollouts.rollout,
-  'prchain.sample/1': sample,
+  'prchain.sample/2': sample,
+  'prchain.imported-trajectory/1': trajectories.importedTrajectory,
+  'prchain.import-reference/1': trajectories.importReferenceRecord,
   'prchain.prices/1': prices,
   'prchain.server/1': serverFile,
 }
@@ -285,7 +288,7 @@ describe('ARCHITECTURE.md', () => {
 
 test('every command and flag of the pages is one', () => {
   const client = read('src/client.ts')
-  const verbs = [...client.matchAll(/\bverb\(\s*'(\w+)/g)].map((verb) => verb[1]!)
+  const verbs = [...client.matchAll(/\b(?:verb|command)\(\s*'(\w+)/g)].map((verb) => verb[1]!)
   expect(verbs.length).toBeGreaterThan(10)
   const flags = new Set([
     ...settingNames.filter((name) => !isSecret(name) && client.includes(`'${name}'`)).map(flagOf),

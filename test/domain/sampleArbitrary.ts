@@ -125,7 +125,7 @@ export const samples: fc.Arbitrary<Sample> = fc
         {
           ...{ number: 11, baseSha: sha, resultSha: sha, initialTree: sha, isAccepted: true, rounds: 1, score: 0.97 },
           ...{ hasPassedTests: null, patch: blob, messages: [0, messages.length], ...totals, rebuilds: 0, restored: 0 },
-          diverged: [],
+          ...{ diverged: [], rerunCommands: 0, abandonedCalls: 0 },
           carryOver: { policy: 'none', conflicts: 0, decidedBy: null, rebaseRounds: 0, survivingShare: 1 },
         },
       ],
