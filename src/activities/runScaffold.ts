@@ -148,6 +148,9 @@ export async function runScaffold(
       return await running
     } catch (error) {
       if (over.signal.reason === 'paused') return 'paused'
+      // It would wait for an answer that does not come: the chain waits without it.
+      if (over.signal.reason instanceof HaltedError)
+        await abandon(launch, { kind: 'halted', reason: over.signal.reason.message })
       throw over.signal.aborted ? over.signal.reason : error
     } finally {
       clearInterval(look)

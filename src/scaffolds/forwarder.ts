@@ -1,16 +1,14 @@
-/** How long a connection is held while the gateway is gone: longer than its restart, or a move of its socket, takes. */
-const HOLD_MS = 10 * 60_000
 const AGAIN_MS = 250
 
 /**
- * `forward(socket_path)`: from now on a loopback port leads to the gateway's socket, for a client that knows TCP alone.
- * Returns the base URL. A connection is held while the gateway is gone, until it is there again or the client goes:
- * clients give up for good after a few refusals.
+ * `forward(socket_path, hold_ms)`: from now on a loopback port leads to the gateway's socket, for a client that knows TCP
+ * alone. Returns the base URL. A connection is held for so long while the gateway is gone, until it is there again or the
+ * client goes: clients give up for good after a few refusals.
  */
 export const PYTHON_FORWARDER = `
 import select, socket, threading, time
 
-def forward(socket_path):
+def forward(socket_path, hold_ms):
     def pump(source, sink):
         try:
             while data := source.recv(65536):
@@ -26,17 +24,16 @@ def forward(socket_path):
     def reach(client):
         gone = select.poll()
         gone.register(client, select.POLLRDHUP)
-        until = time.monotonic() + ${HOLD_MS / 1000}
-        while time.monotonic() < until:
+        until = time.monotonic() + hold_ms / 1000
+        while True:
             gateway = socket.socket(socket.AF_UNIX)
             try:
                 gateway.connect(socket_path)
                 return gateway
             except OSError:
                 gateway.close()
-            if gone.poll(${AGAIN_MS}):
-                break
-        return None
+            if time.monotonic() > until or gone.poll(${AGAIN_MS}):
+                return None
 
     def serve(client):
         gateway = reach(client)
@@ -57,9 +54,9 @@ def forward(socket_path):
     return 'http://127.0.0.1:%d/v1' % server.getsockname()[1]
 `
 
-/** The same for Node: `forward(socketPath)` resolves to the base URL. */
+/** The same for Node: `forward(socketPath, holdMs)` resolves to the base URL. */
 export const NODE_FORWARDER = `
-function forward(socketPath) {
+function forward(socketPath, holdMs) {
   const net = require('node:net')
   function join(client, gateway, held) {
     for (const part of held) gateway.write(part)
@@ -73,13 +70,15 @@ function forward(socketPath) {
   function serve(client) {
     const held = []
     const hold = (part) => held.push(part)
-    const untilMs = Date.now() + ${HOLD_MS}
+    const untilMs = Date.now() + holdMs
     client.on('data', hold)
     client.on('error', () => client.destroy())
     function reach() {
-      if (client.destroyed || client.readableEnded || Date.now() > untilMs) return client.destroy()
       const gateway = net.connect(socketPath)
-      const again = () => setTimeout(reach, ${AGAIN_MS})
+      const again = () => {
+        const isOver = client.destroyed || client.readableEnded || Date.now() > untilMs
+        return isOver ? client.destroy() : setTimeout(reach, ${AGAIN_MS})
+      }
       gateway.once('error', again)
       gateway.once('connect', () => {
         gateway.off('error', again)

@@ -2,6 +2,8 @@ import { NODE_FORWARDER, PYTHON_FORWARDER } from './forwarder.ts'
 import type { LaunchInput } from './port.ts'
 
 const RESULT = 'prchain-result '
+/** How long a call is held while the gateway is gone: a self-test is to say so at once. */
+const HOLD_MS = 10 * 60_000
 
 /** What a launcher says last: the scaffold's own word for its end, what went wrong, and where its own file lies. */
 export interface LauncherResult {
@@ -23,7 +25,7 @@ def end(status, fault, trajectory):
     os._exit(0)
 
 spec = json.load(sys.stdin)
-base = forward(spec['socketPath'])
+base = forward(spec['socketPath'], 0 if spec['isSelfTest'] else ${HOLD_MS})
 ${body}`
   return { script: `exec ${quote(input.interpreter)} -I -c ${quote(code)}`, stdin: JSON.stringify(input) }
 }
@@ -42,7 +44,7 @@ function end(result) {
   process.stdout.write('\\n${RESULT}' + JSON.stringify(result) + '\\n', () => process.exit(0))
 }
 const spec = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
-forward(spec.socketPath)
+forward(spec.socketPath, spec.isSelfTest ? 0 : ${HOLD_MS})
   .then((base) => launch(spec, base))
   .then(end, (error) => end({ status: null, fault: String(error.stack), trajectory: null }))
 `

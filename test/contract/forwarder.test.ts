@@ -13,9 +13,16 @@ import { NODE_FORWARDER, PYTHON_FORWARDER } from '../../src/scaffolds/forwarder.
 const LANGUAGES = {
   Python: {
     program: 'python3',
-    args: ['-I', '-c', `${PYTHON_FORWARDER}\nimport sys\nprint(forward(sys.argv[1]), flush=True)\nsys.stdin.read()`],
+    args: [
+      '-I',
+      '-c',
+      `${PYTHON_FORWARDER}\nimport sys\nprint(forward(sys.argv[1], 60000), flush=True)\nsys.stdin.read()`,
+    ],
   },
-  Node: { program: process.execPath, args: ['-e', `${NODE_FORWARDER}\nforward(process.argv[1]).then(console.log)`] },
+  Node: {
+    program: process.execPath,
+    args: ['-e', `${NODE_FORWARDER}\nforward(process.argv[1], 60_000).then(console.log)`],
+  },
 }
 
 describe.each(Object.entries(LANGUAGES))('the forwarder in %s', (_, { program, args }) => {

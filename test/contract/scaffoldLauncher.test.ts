@@ -63,9 +63,9 @@ describe.each([
     })
   })
 
-  test('breaks a connection off at once while the gateway is gone', async () => {
+  test('breaks a self-test’s connection off at once when the gateway is gone', async () => {
     const { dir } = await listen()
-    const result = await run(launch(input(interpreter, join(dir, 'none.sock'))))
+    const result = await run(launch({ ...input(interpreter, join(dir, 'none.sock')), isSelfTest: true }))
     expect(result).toMatchObject({ status: null, fault: expect.any(String) as string })
   })
 })

@@ -10,6 +10,7 @@ const MOMENTS = [
   'in mid-call',
   'between call and command',
   'during a command',
+  'in the last call',
   'at the end',
 ] as const
 /** Where in a round a kill strikes. */
@@ -26,15 +27,17 @@ export interface Kill {
 export function planKills(options: { seed: number; targets: readonly Target[]; each: number }): Kill[] {
   const { targets, each } = options
   const random = createRandom(options.seed)
-  const kills = targets.flatMap((target) => {
-    const moments = shuffle(MOMENTS, random)
-    return Array.from({ length: each }, (_, index): Kill => {
-      const moment = moments[index % moments.length]!
-      return { target, moment, skip: moment.startsWith('in') || moment.startsWith('between') ? whole(random, 4) : 0 }
-    })
+  const moments = shuffle(MOMENTS, random)
+  const all = shuffle(targets, random).flatMap((target) => Array.from({ length: each }, () => target))
+  const kills = all.map((target, index): Kill => {
+    const moment = moments[index % moments.length]!
+    return { target, moment, skip: COMMON.has(moment) ? whole(random, 4) : 0 }
   })
   return shuffle(kills, random)
 }
+
+/** Moments that come again and again in a round. */
+const COMMON: ReadonlySet<Moment> = new Set(['in mid-call', 'between call and command'])
 
 /** A small generator, so that a run can be repeated by its seed. */
 export function createRandom(seed: number): () => number {
@@ -106,6 +109,7 @@ export function watchRollout(
     if (isInCall) moments.add('in mid-call')
     if (isFurther) moments.add('between call and command')
     if (answers > 0 && !isInCall && !isOver && Date.now() - storedMs > QUIET_MS) moments.add('during a command')
+    if (isInCall && answers + 1 === options.calls(stage, round)) moments.add('in the last call')
     if (isOver) moments.add('at the end')
     return { stage, round, answers, launches, moments }
   }

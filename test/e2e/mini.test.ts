@@ -1,4 +1,3 @@
-import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { ExchangeRecord } from '../../src/formats/exchange.ts'
@@ -6,7 +5,7 @@ import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
 import { checkSample } from './sampleCheck.ts'
-import { exampleForTests, openLab, until, type Lab } from './lab.ts'
+import { exampleForTests, openLab, type Lab } from './lab.ts'
 
 const docker = await dockerForTests()
 const server = await temporalForTests()
@@ -14,7 +13,6 @@ const server = await temporalForTests()
 describe.skipIf(server === null || docker === null)('mini-swe-agent, the real one', () => {
   let lab: Lab
   let chain: string
-  const client = new Docker({ socketPath: docker?.socketPath })
   beforeAll(async () => {
     const { environment } = await exampleForTests()
     lab = await openLab({
@@ -65,65 +63,4 @@ describe.skipIf(server === null || docker === null)('mini-swe-agent, the real on
       (await exchangesOf(`${campaign}/${chain}/1`)).map(({ key, digest }) => [key.slice(campaign.length), digest])
     expect(await digestsOf('again')).toEqual(await digestsOf('whole'))
   }, 300_000)
-
-  test('survives kill -9 of worker, gateway, its own process and its container: nothing stored is asked for twice', async () => {
-    await lab.script({ latencyMs: 150, extraSteps: 16, markerFile: '/home/agent/markers' })
-    await lab.run('calm', [chain])
-    await lab.start('killed', [chain])
-    const id = `killed/${chain}/1`
-    let seen = 0
-    const further = async () => {
-      seen = await until(
-        'further exchanges',
-        async () => {
-          const { length } = await exchangesOf(id)
-          return length >= seen + 3 && length
-        },
-        120,
-      )
-    }
-    await further()
-    process.kill(lab.embedded.processes().worker!, 'SIGKILL')
-    await further()
-    process.kill(lab.embedded.processes().gateway!, 'SIGKILL')
-    await further()
-    process.kill(await scaffoldOf(id), 'SIGKILL')
-    await further()
-    await client.getContainer((await containersOf(id))[0]!).kill()
-    await lab.complete('killed')
-
-    const patches = async (name: string) =>
-      (await lab.rollout(`${name}/${chain}/1`)).stages.map(({ tree, patch }) => ({ tree, patch }))
-    expect(await patches('killed')).toEqual(await patches('calm'))
-    const launches = (await lab.store.listRecords(recordKey.stages(id))).filter((key) => key.includes('/launches/'))
-    // One for each of the two stages, and one more after each of the two deaths that it cannot survive.
-    expect(launches).toHaveLength(4)
-    const counts = await lab.counts()
-    const exchanges = await exchangesOf(id)
-    let twice = 0
-    for (const { key, finishedAt } of exchanges) {
-      const { asked, lastAskedAt } = counts[key]!
-      expect(Date.parse(lastAskedAt), `${key} was asked after it was stored`).toBeLessThanOrEqual(
-        Date.parse(finishedAt),
-      )
-      twice += asked - 1
-    }
-    // The call in flight at the gateway's death, and no other.
-    expect(twice).toBeLessThanOrEqual(1)
-    expect(await containersOf(id)).toEqual([])
-  }, 400_000)
-
-  async function scaffoldOf(rollout: string): Promise<number> {
-    const { Processes } = (await client
-      .getContainer((await containersOf(rollout))[0]!)
-      .top({ ps_args: '-eo pid,args' })) as {
-      Processes: string[][]
-    }
-    return Number(Processes.find(([, args]) => args!.startsWith('python3 -I -c'))![0])
-  }
-
-  async function containersOf(rollout: string): Promise<string[]> {
-    const list = await client.listContainers({ filters: { label: [`prchain.rollout=${rollout}`] } })
-    return list.map(({ Id }) => Id)
-  }
 })

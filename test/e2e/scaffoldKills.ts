@@ -1,5 +1,6 @@
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { resume } from '../../src/cli/resume.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord } from '../../src/formats/exchange.ts'
 import type { CallRecord, RoundEndRecord } from '../../src/formats/record.ts'
@@ -46,6 +47,7 @@ export async function describeKills(killed: Killed, options: { each: number; see
   const { each, seed } = options
   const { scaffold, targets } = killed
   const isNative = scaffold === 'native'
+  const SCRIPT = { latencyMs: 150, extraSteps: 4, markerFile: '/home/agent/markers', testCommand: killed.testCommand }
   const docker = await dockerForTests()
   const server = await temporalForTests()
 
@@ -58,13 +60,15 @@ export async function describeKills(killed: Killed, options: { each: number; see
       lab = await openLab({
         temporal: server!.binary,
         environment: { ...environment, image: BASE_IMAGE },
-        settings: { sandbox: 'docker', dockerHost: `unix://${docker!.socketPath}`, accept: 'judge', scaffold },
-        scripted: {
-          latencyMs: 150,
-          extraSteps: 4,
-          markerFile: '/home/agent/markers',
-          testCommand: killed.testCommand,
+        settings: {
+          sandbox: 'docker',
+          dockerHost: `unix://${docker!.socketPath}`,
+          accept: 'judge',
+          scaffold,
+          modelTries: 2,
+          modelRetryMs: 20,
         },
+        scripted: SCRIPT,
       })
       chain = await exampleChain(lab, 2)
       await lab.run('peace', [chain])
@@ -91,6 +95,12 @@ export async function describeKills(killed: Killed, options: { each: number; see
           const cost = await expectWhole(`${name}/${chain}/1`, calls)
           for (const key of ['rerun', 'abandoned', 'askedTwice'] as const) costs[key] += cost[key]
         }
+        // What a restarted scaffold asks after the command whose output differs is another branch.
+        const isBranched = done.some(
+          ({ target, moment }) =>
+            !isNative && ['container', 'scaffold'].includes(target) && moment === 'in the last call',
+        )
+        if (isBranched) expect(costs.abandoned).toBeGreaterThan(0)
         // A call in flight dies with who asked for it, and nothing else is asked again.
         const asking: Target = isNative ? 'worker' : 'gateway'
         const inFlight = done.filter(({ target }) => target === asking).length
@@ -101,6 +111,31 @@ export async function describeKills(killed: Killed, options: { each: number; see
         )
       },
       300_000 + each * targets.length * 60_000,
+    )
+
+    test.skipIf(isNative)(
+      'while its provider stays away for longer than its client waits: stopped, parked, and brought back from the record',
+      async () => {
+        const rollout = `away/${chain}/1`
+        await lab.script({
+          ...SCRIPT,
+          faults: [{ kind: 'status', status: 503, role: 'agent', skip: 5, count: 'forever' }],
+        })
+        await lab.start('away', [chain])
+        expect(await lab.follow('away')).toMatchObject({ status: 'needs-attention' })
+        expect(await containersOf(rollout), 'it waits without a scaffold').toEqual([])
+        await lab.script(SCRIPT)
+        const terminal = { isJson: false, say: () => {}, emit: () => {} }
+        const config = { ...lab.config, temporalAddress: lab.embedded.address }
+        await resume({ config, target: `chain/${rollout}`, terminal })
+        await until('the campaign to end', async () => (await lab.follow('away')).status === 'completed', 120)
+        const counts = Object.entries(await lab.counts()).filter(([key]) => key.startsWith(`${rollout}/stages/`))
+        for (const [key, { answered }] of counts) expect(answered, key).toBe(1)
+        await expectWhole(rollout, await countCalls(lab, `peace/${chain}/1`))
+        const [end] = await lab.store.listRecords(recordKey.abandonments(rollout, 0, 0))
+        expect(await lab.store.getRecord(end!)).toMatchObject({ kind: 'halted', launch: 1 })
+      },
+      180_000,
     )
 
     /** Kills along one rollout, as its moments come, until it has ended or no kill is left. */
