@@ -49,7 +49,9 @@ async function answer(query: Query): Promise<void> {
 
   const folder = join(options.cwd ?? process.cwd(), '.sii', 'conversation_logs')
   mkdirSync(folder, { recursive: true })
-  const variables = Object.keys(process.env).filter((name) => /^(SII|OPENAI)_/.test(name))
+  const variables = Object.entries(process.env).flatMap(([name, value]) =>
+    /^(SII|OPENAI)_/.test(name) ? [`${name}=${value}`] : [],
+  )
   appendFileSync(join(folder, `${session}.jsonl`), `${JSON.stringify({ query, variables: variables.sort() })}\n`)
 
   const startedMs = Date.now()
