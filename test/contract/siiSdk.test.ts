@@ -34,7 +34,7 @@ describe('sii-agent-sdk 0.1.11, the real one, over the bridge of our tests', () 
       ...['CompletedMessage', 'StatusMessage', 'AssistantMessage', 'StatusMessage', 'CompletedMessage'],
     ])
     expect(said[0]).toMatchObject({ message: expect.stringContaining('a stand-in for SII-CLI') })
-    expect(said[2]).toMatchObject({ content: 'made\n', is_error: false })
+    expect(said[2]).toMatchObject({ content: 'made\n[exit code 0]', is_error: false })
     expect(said[5]).toMatchObject({ metadata: { turns_used: 2 } })
     expect(readFileSync(join(cwd, 'made.txt'), 'utf8')).toBe('made\n')
     const last = lab.requests.at(-1)!

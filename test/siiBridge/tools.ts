@@ -59,7 +59,8 @@ function runCommand(command: string, cwd: string): string {
   const { stdout, stderr, status } = spawnSync('bash', ['-c', command], {
     ...{ cwd, timeout: COMMAND_MS, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
   })
-  return `${stdout}${stderr}`.slice(-MOST_OUTPUT) + (status === 0 ? '' : `\nExit Code: ${status}`)
+  const output = `${stdout}${stderr}`.slice(-MOST_OUTPUT)
+  return `${output}${output === '' || output.endsWith('\n') ? '' : '\n'}[exit code ${status}]`
 }
 
 function replace(path: string, old: string, replacement: string): void {
