@@ -56,6 +56,7 @@ describe.skipIf(server === null || docker === null)('SII-CLI’s adapter, with t
     await further()
     process.kill(await bridgeOf(id), 'SIGKILL')
     await further()
+    await bridgeOf(id)
     await client.getContainer((await containersOf(id))[0]!).kill()
     await lab.complete('killed')
 
@@ -63,6 +64,8 @@ describe.skipIf(server === null || docker === null)('SII-CLI’s adapter, with t
     expect(rollout).toMatchObject({ ending: 'accepted', settings: { scaffold: 'sii-cli' } })
     const rounds = rollout.stages.reduce((sum, stage) => sum + stage.rounds, 0)
     expect(rounds).toBeGreaterThan(2)
+    // The same as the humans', whatever was killed.
+    expect(rollout.stages.map(({ score }) => score)).toEqual([1, 1])
     const launches = await recordsOf<LaunchRecord>(id, '/launches/')
     // One for each round, and one more after each of the two deaths that it cannot survive.
     expect(launches).toHaveLength(rounds + 2)
@@ -102,12 +105,16 @@ describe.skipIf(server === null || docker === null)('SII-CLI’s adapter, with t
 
   const exchangesOf = (rollout: string) => recordsOf<ExchangeRecord>(rollout, '/exchanges/')
 
-  async function bridgeOf(rollout: string): Promise<number> {
-    const [container] = await containersOf(rollout)
-    const { Processes } = (await client.getContainer(container!).top({ ps_args: '-eo pid,args' })) as {
-      Processes: string[][]
-    }
-    return Number(Processes.find(([, args]) => args!.endsWith('/bridge.ts'))![0])
+  /** The process of a rollout's bridge, which there is none of between rounds. */
+  function bridgeOf(rollout: string): Promise<number> {
+    return until('a bridge', async () => {
+      const [container] = await containersOf(rollout)
+      if (!container) return null
+      const top = client.getContainer(container).top({ ps_args: '-eo pid,args' }) as Promise<{ Processes: string[][] }>
+      // One that is on its way out has none.
+      const { Processes } = await top.catch(() => ({ Processes: [] }))
+      return Number(Processes.find(([, args]) => args!.endsWith('/bridge.ts'))?.[0])
+    })
   }
 
   async function containersOf(rollout: string): Promise<string[]> {
