@@ -1,20 +1,40 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 const COMMAND_MS = 120_000
 const MOST_OUTPUT = 30_000
 
+/** The arguments of all tools. */
+interface Arguments {
+  command?: string
+  file_path?: string
+  content?: string
+  old_string?: string
+  new_string?: string
+  offset?: number
+  limit?: number
+}
+
 const text = { type: 'string' }
-const tool = (name: string, description: string, properties: Record<string, object>) => ({
+const number = { type: 'number' }
+const tool = (
+  name: string,
+  description: string,
+  needed: Record<string, object>,
+  free: Record<string, object> = {},
+) => ({
   type: 'function' as const,
-  function: { name, description, parameters: { type: 'object', properties, required: Object.keys(properties) } },
+  function: {
+    ...{ name, description },
+    parameters: { type: 'object', properties: { ...needed, ...free }, required: Object.keys(needed) },
+  },
 })
 
-/** Some of the tools that SII-CLI's documentation names. */
+/** Some of the tools that SII-CLI's documentation names; what they take and answer is our own. */
 export const TOOLS = [
   tool('run_shell_command', 'Runs a command of bash.', { command: text }),
-  tool('read_file', 'Reads a file.', { absolute_path: text }),
+  tool('read_file', 'Reads a file, or so many of its lines.', { file_path: text }, { offset: number, limit: number }),
   tool('write_file', 'Writes a whole file.', { file_path: text, content: text }),
   tool('replace', 'Replaces the one place where a text stands in a file.', {
     ...{ file_path: text, old_string: text, new_string: text },
@@ -28,21 +48,21 @@ export function runTool(
   { cwd, onCall }: { cwd: string; onCall: (args: object) => void },
 ): { content: string; isError: boolean } {
   try {
-    const args = JSON.parse(json) as Record<string, string>
+    const args = JSON.parse(json) as Arguments
     onCall(args)
     return { content: use(name, args, cwd), isError: false }
   } catch (error) {
-    return { content: `Error: ${(error as Error).message}`, isError: true }
+    return { content: (error as Error).message, isError: true }
   }
 }
 
-function use(name: string, args: Record<string, string>, cwd: string): string {
-  const path = (member: string) => resolve(cwd, args[member]!)
+function use(name: string, args: Arguments, cwd: string): string {
+  const path = (member: 'file_path') => resolve(cwd, args[member]!)
   switch (name) {
     case 'run_shell_command':
       return runCommand(args['command']!, cwd)
     case 'read_file':
-      return readFileSync(path('absolute_path'), 'utf8')
+      return readLines(path('file_path'), args)
     case 'write_file':
       mkdirSync(dirname(path('file_path')), { recursive: true })
       writeFileSync(path('file_path'), args['content']!)
@@ -53,6 +73,12 @@ function use(name: string, args: Record<string, string>, cwd: string): string {
     default:
       throw new Error(`there is no tool ${name}`)
   }
+}
+
+function readLines(path: string, { offset = 0, limit = Infinity }: Arguments): string {
+  if (!existsSync(path)) throw new Error(`File not found: ${path}`)
+  const lines = readFileSync(path, 'utf8').split(/(?<=\n)/)
+  return lines.slice(offset, offset + limit).join('')
 }
 
 function runCommand(command: string, cwd: string): string {
