@@ -20,6 +20,8 @@ const events = path.join(home, 'sii-events.jsonl')
 fs.writeFileSync(events, '')
 
 const calls = { made: 0, answered: 0, refusal: null }
+let stopAtLimit
+const limit = new Promise((resolve) => (stopAtLimit = () => resolve({ type: 'limit' })))
 const proxied = await watchCalls()
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SII|OPENAI)_/.test(name)))
 Object.assign(env, {
@@ -73,9 +75,9 @@ const silent = (async () => {
   await sleep(spec.startMs)
   return heard + calls.made > 0 ? new Promise(() => {}) : 'it said nothing and asked nothing for ' + spec.startMs + ' ms'
 })()
-const outcome = await Promise.race([last, ended, silent])
+const outcome = await Promise.race([last, limit, ended, silent])
 child.stdin.end()
-await Promise.race([ended, sleep(typeof outcome === 'string' ? 0 : LEAVE_MS)])
+await Promise.race([ended, sleep(outcome.type === 'completed' ? LEAVE_MS : 0)])
 try {
   process.kill(-child.pid, 'SIGKILL')
 } catch {}
@@ -83,6 +85,7 @@ return { ...judge(outcome), trajectory: events }
 
 function judge(outcome) {
   const faulty = (fault) => ({ status: null, fault })
+  if (outcome.type === 'limit') return { status: 'step-limit', fault: null }
   if (/context_length|maximum context|too many tokens/i.test(calls.refusal)) return { status: 'context-exceeded', fault: null }
   if (typeof outcome === 'string') {
     const more = [...unread.slice(-2), complaint && 'its last words: ' + complaint].filter(Boolean)
@@ -124,30 +127,31 @@ async function watchCalls() {
 }
 
 async function pass(request, response) {
+  const isCall = request.method === 'POST'
   calls.made++
+  // It was told its limit; one that asks for more is stopped.
+  if (isCall && calls.answered >= spec.maxSteps) return stopAtLimit()
   const chunks = []
   for await (const chunk of request) chunks.push(chunk)
-  const body = Buffer.concat(chunks)
   const gone = new AbortController()
-  response.once('close', () => {
-    if (response.writableFinished) return
-    calls.refusal = 'the bridge did not wait for its answer'
-    gone.abort()
-  })
+  response.once('close', () => gone.abort())
+  let refusal = 'it did not wait for its answer'
   while (!gone.signal.aborted) {
-    const answer = await ask(request, body, gone.signal).catch(() => null)
+    const answer = await ask(request, Buffer.concat(chunks), gone.signal).catch((error) => {
+      if (!spec.isSelfTest || gone.signal.aborted) return null
+      refusal = 'the gateway cannot be reached: ' + error.message
+      response.destroy()
+    })
     if (answer) {
       const isAnswered = answer.status < 300
-      if (request.method === 'POST') {
-        calls.answered += isAnswered ? 1 : 0
-        calls.refusal = isAnswered ? null : answer.status + ' ' + answer.body.toString('utf8').slice(0, 500)
-      }
-      response.writeHead(answer.status, answer.headers)
-      return response.end(answer.body)
+      if (isCall && isAnswered) calls.answered++
+      refusal = isAnswered ? null : answer.status + ' ' + answer.body.toString('utf8').slice(0, 500)
+      response.writeHead(answer.status, answer.headers).end(answer.body)
+      break
     }
-    if (spec.isSelfTest) return response.destroy()
-    await sleep(200)
+    await sleep(200, undefined, { signal: gone.signal }).catch(() => {})
   }
+  if (isCall) calls.refusal = refusal
 }
 
 function ask({ method, url, headers }, body, signal) {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { open, readFile, realpath, stat } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import type { OperatorProgram } from './port.ts'
 
 /**
@@ -15,9 +15,9 @@ export async function findOperatorProgram(folder: string, places: readonly strin
   if (place === undefined) throw new Error(`${folder} has none of ${places.join(', ')}`)
   const path = await realpath(join(root, place))
   const file = relative(root, path)
-  if (file.startsWith('..')) throw new Error(`${join(folder, place)} leads out of its folder, to ${path}`)
+  if (file.split('/')[0] === '..') throw new Error(`${join(folder, place)} leads out of its folder, to ${path}`)
   if (!(await isForNode(path))) throw new Error(`${join(folder, place)} is no program for Node`)
-  return { folder: root, file, version: await versionOf(root, path) }
+  return { folder: root, file, version: await versionOf(root, file) }
 }
 
 /** Whether a file may be a script for Node: one with another interpreter, or a binary, is not. */
@@ -33,12 +33,22 @@ async function isForNode(path: string): Promise<boolean> {
   }
 }
 
-async function versionOf(root: string, path: string): Promise<string> {
-  for (let folder = dirname(path); folder.startsWith(root); folder = dirname(folder)) {
-    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => null)
-    if (text === null) continue
-    const { name, version } = JSON.parse(text) as { name?: string; version?: string }
+/** The package that a file is of: that of the next `package.json` above it which names one. */
+async function versionOf(root: string, file: string): Promise<string> {
+  const parts = file.split('/')
+  for (let depth = parts.length - 1; depth >= 0; depth--) {
+    const path = join(root, ...parts.slice(0, depth), 'package.json')
+    const { name, version } = await readPackage(path)
     if (name) return `${name}@${version}`
   }
   return 'unknown'
+}
+
+async function readPackage(path: string): Promise<{ name?: string; version?: string }> {
+  const text = await readFile(path, 'utf8').catch(() => '{}')
+  try {
+    return JSON.parse(text) as { name?: string; version?: string }
+  } catch (cause) {
+    throw new Error(`${path} is not JSON: ${(cause as Error).message}`, { cause })
+  }
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { LaunchInput } from '../../src/scaffolds/port.ts'
 import { siiCli } from '../../src/scaffolds/siiCli.ts'
 import { completion, events, sendJson, toolCallEvents } from './gatewayFixture.ts'
 
@@ -51,6 +52,11 @@ describe('SII-CLI’s adapter, over the bridge of our tests', () => {
     })
     expect((await endless.launch(BRIDGE, { maxSteps: 2 })).read).toMatchObject({ ending: 'step-limit' })
     expect(endless.asked()).toBe(2)
+    const heedless = 'for (;;) await call()'
+    expect((await endless.launch(endless.bridge(heedless), { maxSteps: 3 })).read).toMatchObject({
+      ending: 'step-limit',
+    })
+    expect(endless.asked()).toBe(5)
     const full = await openLab(({ response }) => {
       sendJson(response, { error: { message: 'too long', code: 'context_length_exceeded' } }, 400)
     })
@@ -82,6 +88,12 @@ describe('SII-CLI’s adapter, over the bridge of our tests', () => {
     expect((await lab.launch(BRIDGE)).read).toMatchObject({ ending: 'submitted' })
     expect(lab.asked()).toBe(3)
   })
+})
+
+test('SII-CLI’s adapter fails its self-test at once where there is no gateway', async () => {
+  const lab = await openLab(() => {})
+  const { read } = await lab.launch(BRIDGE, { isSelfTest: true, socketPath: '/nowhere/gateway.sock' })
+  expect(read).toEqual({ fault: expect.stringMatching(/after a call that was not answered: the gateway cannot be/) })
 })
 
 describe('SII-CLI’s adapter, over bridges that are at fault', () => {
@@ -178,7 +190,7 @@ async function openLab(answer: (asked: { n: number; response: ServerResponse }) 
       writeFileSync(file, `${BRIDGE_HEAD}\n${script}\n`)
       return file
     },
-    async launch(programs: string, more: { maxSteps?: number; startMs?: number } = {}) {
+    async launch(programs: string, more: Partial<LaunchInput> & { startMs?: number } = {}) {
       const { script, stdin } = siiCli.start({
         ...{ interpreter: process.execPath, programs, socketPath, token: 'the-token', model: 'served' },
         ...{ maxSteps: 9, commandTimeoutMs: 60_000, task: TASK, turns: [TASK], session: null, isSelfTest: false },
