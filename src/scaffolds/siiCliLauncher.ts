@@ -1,7 +1,7 @@
 /**
- * Drives `sii-bridge` by its JSON lines, as sii-agent-sdk 0.1.11 does, where that cannot: it drains both outputs, takes
- * lines of any length, and sees by a proxy of its own which calls were answered, for the bridge says that it has
- * completed whatever became of them. A call that the gateway breaks off is asked again until it is answered.
+ * Drives `sii-bridge` by its JSON lines as sii-agent-sdk 0.1.11 does, and better: it drains both outputs and takes lines of
+ * any length. It stands between the bridge and the gateway itself, to see which calls were answered, for the bridge says
+ * that it has completed whatever became of them; a call that the gateway breaks off it asks again until it is answered.
  */
 export const SII_CLI_LAUNCHER = `
 const { spawn } = require('node:child_process')
@@ -157,8 +157,8 @@ async function pass(request, response) {
 function ask({ method, url, headers }, body, signal) {
   const { host, connection, 'transfer-encoding': encoding, ...passed } = headers
   return new Promise((resolve, reject) => {
-    const asked = http.request(new URL(url, base), {
-      method,
+    const asked = http.request({
+      ...{ socketPath: spec.socketPath, method, path: url },
       headers: { ...passed, 'content-length': body.length },
       agent: false,
       signal,

@@ -35,7 +35,7 @@ describe.skipIf(server === null || docker === null)('SII-CLI’s adapter, with t
   afterAll(() => lab.stop())
 
   test('drives a chain from end to end, refused, told and repaired, through four deaths, and nothing stored is asked twice', async () => {
-    await lab.script({ flaws: ['missing-hunk'], latencyMs: 150, extraSteps: 6, markerFile: '/home/agent/markers' })
+    await lab.script({ flaws: ['missing-hunk'], latencyMs: 100, extraSteps: 3, markerFile: '/home/agent/markers' })
     await lab.start('killed', [chain])
     const id = `killed/${chain}/1`
     let seen = 0
