@@ -20,8 +20,7 @@ const events = path.join(home, 'sii-events.jsonl')
 fs.writeFileSync(events, '')
 
 const calls = { made: 0, answered: 0, refusal: null }
-let stopAtLimit
-const limit = new Promise((resolve) => (stopAtLimit = () => resolve({ type: 'limit' })))
+const limit = Promise.withResolvers()
 const proxied = await watchCalls()
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SII|OPENAI)_/.test(name)))
 Object.assign(env, {
@@ -31,7 +30,7 @@ Object.assign(env, {
   SII_ENABLE_DATA_UPLOAD: 'false',
   SII_SDK_ENTRYPOINT: 'python-sdk',
 })
-const child = spawn(process.execPath, [spec.programs], { env, detached: true })
+const child = spawn(process.execPath, [spec.programs], { env })
 const ended = new Promise((resolve) => {
   child.once('error', (error) => resolve('it could not be started: ' + error.message))
   child.once('close', (code, signal) => resolve('it ended with ' + (signal ?? 'exit code ' + code)))
@@ -60,6 +59,10 @@ child.stdin.write(JSON.stringify({
 let complaint = ''
 child.stderr.on('data', (data) => (complaint = (complaint + data).slice(-1_000)))
 const unread = []
+function leaveUnread(line) {
+  unread.push(line)
+  if (unread.length > 2) unread.shift()
+}
 let heard = 0
 const last = new Promise((resolve) => readLines(child.stdout, (line) => {
   heard++
@@ -67,7 +70,7 @@ const last = new Promise((resolve) => readLines(child.stdout, (line) => {
   try {
     event = JSON.parse(line)
   } catch {}
-  if (typeof event?.type !== 'string') return unread.push('a line that is no event: ' + line.slice(0, 200))
+  if (typeof event?.type !== 'string') return leaveUnread('a line that is no event: ' + line.slice(0, 200))
   if (fs.statSync(events).size < MOST_KEPT) fs.appendFileSync(events, line + '\\n')
   if (event.type === 'completed' || event.type === 'error') resolve(event)
 }))
@@ -75,12 +78,10 @@ const silent = (async () => {
   await sleep(spec.startMs)
   return heard + calls.made > 0 ? new Promise(() => {}) : 'it said nothing and asked nothing for ' + spec.startMs + ' ms'
 })()
-const outcome = await Promise.race([last, limit, ended, silent])
+const outcome = await Promise.race([last, limit.promise, ended, silent])
 child.stdin.end()
 await Promise.race([ended, sleep(outcome.type === 'completed' ? LEAVE_MS : 0)])
-try {
-  process.kill(-child.pid, 'SIGKILL')
-} catch {}
+child.kill('SIGKILL')
 return { ...judge(outcome), trajectory: events }
 
 function judge(outcome) {
@@ -88,7 +89,7 @@ function judge(outcome) {
   if (outcome.type === 'limit') return { status: 'step-limit', fault: null }
   if (/context_length|maximum context|too many tokens/i.test(calls.refusal)) return { status: 'context-exceeded', fault: null }
   if (typeof outcome === 'string') {
-    const more = [...unread.slice(-2), complaint && 'its last words: ' + complaint].filter(Boolean)
+    const more = [...unread, complaint && 'its last words: ' + complaint].filter(Boolean)
     return faulty([outcome + ' before it had completed', ...more].join('; '))
   }
   if (outcome.type === 'error') return faulty('it reported ' + outcome.error?.code + ': ' + outcome.error?.message)
@@ -110,7 +111,7 @@ function readLines(stream, onLine) {
       else parts = []
       if (end === -1) return
       const line = Buffer.concat(parts).toString('utf8').trim()
-      if (size > LONGEST_LINE) unread.push('a line of ' + size + ' bytes')
+      if (size > LONGEST_LINE) leaveUnread('a line of ' + size + ' bytes')
       else if (line !== '') onLine(line)
       parts = []
       size = 0
@@ -130,7 +131,7 @@ async function pass(request, response) {
   const isCall = request.method === 'POST'
   calls.made++
   // It was told its limit; one that asks for more is stopped.
-  if (isCall && calls.answered >= spec.maxSteps) return stopAtLimit()
+  if (isCall && calls.answered >= spec.maxSteps) return limit.resolve({ type: 'limit' })
   const chunks = []
   for await (const chunk of request) chunks.push(chunk)
   const gone = new AbortController()
