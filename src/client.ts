@@ -48,11 +48,13 @@ const WORKER = [
   ...ENVIRONMENTS,
   'checkpointMs',
   'rerunMs',
+  'siiCliPath',
 ] as const
 const CEILINGS = ['budgetUsd', 'budgetTokens', 'budgetUsdChain', 'budgetUsdStage', 'budgetUsdDay'] as const
 const ROLLOUT = [
   'campaign',
   'scaffold',
+  'siiCliPath',
   'model',
   'judgeModel',
   'queryModel',
@@ -97,7 +99,7 @@ let exitCode: number = EXIT.ended
 verb(
   'doctor',
   'what is here, and how to fix what is not',
-  [...CONNECTION, 'temporalCli', 'dockerHost', 'sandbox', 'environment', 'mirrors', ...ENVIRONMENTS],
+  [...CONNECTION, 'temporalCli', 'dockerHost', 'sandbox', 'environment', 'mirrors', ...ENVIRONMENTS, 'siiCliPath'],
   (it) =>
     doctor({
       ...it,

@@ -42,7 +42,7 @@ import { scriptedSettings, type ScriptedSettings } from './scripted/settings.ts'
 import { createFileStore } from './store/files.ts'
 import type { Store } from './store/port.ts'
 import { createToolchains } from './toolchains/host.ts'
-import type { Toolchains } from './toolchains/port.ts'
+import type { OperatorProgram, Toolchains } from './toolchains/port.ts'
 
 const LONGEST_RETRY_WAIT_MS = 60_000
 const MEBIBYTE = 1024 * 1024
@@ -222,7 +222,7 @@ export async function composePorts(options: {
     complete: createComplete({ store, model, ...patience }),
     flush,
     exec: createExec({ store, redact }),
-    toolchains: composeToolchains(),
+    toolchains: composeToolchains(config),
     gatewayDir: dirname(gatewaySocket(config)),
     writeSamplesFile: (campaign, lines) => writeLines(join(storeDir(config), 'samples'), `${campaign}.jsonl`, lines),
     holder: `${hostname()}/${process.pid}`,
@@ -239,13 +239,19 @@ export async function composePorts(options: {
 }
 
 /** Scaffolds' own programs on this host: installed in its cache, or where a setting says. */
-function composeToolchains(): Toolchains {
+function composeToolchains(config: Config): Toolchains {
   const { path, cacheDir, network, build } = readHost()
   return createToolchains({
     dir: join(cacheDir, 'scaffolds'),
     environment: { PATH: path, HOME: dirname(cacheDir), ...network, ...build },
-    folders: {},
+    folders: { siiCliPath: config.siiCliPath },
   })
+}
+
+/** The program of a scaffold that the operator brings; null for any other scaffold. Throws with why there is none. */
+export async function findOperatorProgram(config: Config, scaffold: string): Promise<OperatorProgram | null> {
+  const programs = findScaffold(scaffold)?.programs
+  return programs?.kind === 'folder' ? composeToolchains(config).findOperatorProgram(programs) : null
 }
 
 async function instanceOf(store: Store): Promise<string> {

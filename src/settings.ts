@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { z } from 'zod'
 
 const whole = (least: number, most = Number.MAX_SAFE_INTEGER) => number().pipe(z.number().int().min(least).max(most))
@@ -173,9 +174,20 @@ export const SETTINGS = {
     help: "the campaign's name",
   },
   scaffold: {
-    schema: z.enum(['native', 'mini-swe-agent', 'qwen-code']).default('native'),
+    schema: z.enum(['native', 'mini-swe-agent', 'qwen-code', 'sii-cli']).default('native'),
     env: 'PRCHAIN_SCAFFOLD',
     help: 'which agent works',
+  },
+  siiCliPath: {
+    schema: z
+      .string()
+      .min(1)
+      // Others that are given it work in another folder.
+      .transform((path) => resolve(path))
+      .nullable()
+      .default(null),
+    env: 'PRCHAIN_SII_CLI_PATH',
+    help: 'folder with SII-CLI, for --scaffold sii-cli',
   },
   model: { schema: z.string().min(1).nullable().default(null), env: 'PRCHAIN_MODEL', help: 'model of the agent' },
   judgeModel: {

@@ -31,7 +31,7 @@ export async function sandboxSpec(options: {
       lease: new Date(Date.now() + LEASE_MS).toISOString(),
     },
     environment: found.environment,
-    ...(purpose !== 'tests' && scaffold ? { mounts: scaffoldMounts(ports, scaffold) } : {}),
+    ...(purpose !== 'tests' && scaffold ? { mounts: await scaffoldMounts(ports, scaffold) } : {}),
     ...(found.buildContext ? { buildContext: found.buildContext } : {}),
   }
 }

@@ -92,7 +92,7 @@ export async function runScaffold(
       format: 'prchain.launch/1',
       n,
       scaffold: scaffold.name,
-      version: scaffold.version,
+      version: programs.version,
       life: sandbox.life,
       task: await store.putBlob(session === null ? storyOf(turns) : turns.at(-1)!),
       session,

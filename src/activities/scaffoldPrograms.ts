@@ -1,4 +1,5 @@
 import type { Scaffold } from '../scaffolds/port.ts'
+import type { OperatorProgram } from '../toolchains/port.ts'
 import type { Mount, Sandbox, SandboxProvider } from '../sandbox/port.ts'
 import { ScaffoldFailedError } from './edge.ts'
 import type { Ports } from './ports.ts'
@@ -9,17 +10,28 @@ const OPERATOR = '/run/prchain-operator'
 const GATEWAY = '/run/prchain-gateway'
 
 /** What a scaffold's sandbox sees of the host, read-only: its programs and the gateway's socket. */
-export function scaffoldMounts({ toolchains, gatewayDir }: Ports, { programs }: Scaffold): Mount[] {
-  const folder = programs.kind === 'folder' ? toolchains.operatorFolder(programs.setting) : null
+export async function scaffoldMounts(ports: Ports, scaffold: Scaffold): Promise<Mount[]> {
+  const { toolchains, gatewayDir } = ports
+  const operators = await findOperators(ports, scaffold)
   return [
     { source: toolchains.dir, target: TOOLCHAINS },
     { source: gatewayDir, target: GATEWAY },
-    ...(folder === null ? [] : [{ source: folder, target: OPERATOR }]),
+    ...(operators === null ? [] : [{ source: operators.folder, target: OPERATOR }]),
   ]
+}
+
+/** The operator's own program, for a scaffold that is one; null for any other. */
+async function findOperators({ toolchains }: Ports, { name, programs }: Scaffold): Promise<OperatorProgram | null> {
+  if (programs.kind !== 'folder') return null
+  return toolchains.findOperatorProgram(programs).catch((cause: Error) => {
+    throw new ScaffoldFailedError(`${name} is not to be had on this host: ${cause.message}`, { cause })
+  })
 }
 
 /** A scaffold's programs and the gateway's socket, by the paths that its sandbox sees. */
 export interface ScaffoldPrograms {
+  /** The version that runs. */
+  version: string
   interpreter: string
   programs: string
   socketPath: string
@@ -38,7 +50,7 @@ export async function provideScaffold(options: {
   const { ports, scaffold, provider, sandbox, key, signal } = options
   const { toolchains, gatewayDir } = ports
   const { name, version, programs } = scaffold
-  const mounts = scaffoldMounts(ports, scaffold)
+  const mounts = await scaffoldMounts(ports, scaffold)
   try {
     return await provide()
   } catch (cause) {
@@ -51,17 +63,16 @@ export async function provideScaffold(options: {
     switch (programs.kind) {
       case 'pip': {
         const folder = await toolchains.provide({ ...programs, name, version, python: await pythonOfImage() })
-        return { interpreter: 'python3', programs: inside(folder), socketPath }
+        return { version, interpreter: 'python3', programs: inside(folder), socketPath }
       }
       case 'npm': {
         const folder = await toolchains.provide({ ...programs, name, version })
-        return { interpreter: inside(await toolchains.provideNode()), programs: inside(folder), socketPath }
+        return { version, interpreter: inside(await toolchains.provideNode()), programs: inside(folder), socketPath }
       }
       case 'folder': {
-        const folder = toolchains.operatorFolder(programs.setting)
-        if (folder === null)
-          throw new ScaffoldFailedError(`${name} is nowhere here: ${programs.setting} names its folder`)
-        return { interpreter: inside(await toolchains.provideNode()), programs: inside(folder), socketPath }
+        const { folder, file, version: found } = (await findOperators(ports, scaffold))!
+        const interpreter = inside(await toolchains.provideNode())
+        return { version: found, interpreter, programs: inside(`${folder}/${file}`), socketPath }
       }
       default:
         return programs satisfies never

@@ -32,7 +32,7 @@ export async function testScaffold(options: {
   const place = [context.provider.kind, digestOf(JSON.stringify(environment))]
   const what = [
     scaffold.name,
-    scaffold.version,
+    programs.version,
     digestOf(JSON.stringify([scaffold.programs, programs])),
     ...place,
   ].join(' ')
@@ -57,6 +57,6 @@ export async function testScaffold(options: {
   // A command's outcome stays for its sandbox's life: the next try is in another one.
   await context.provider.remove(sandbox.name)
   throw new ScaffoldFailedError(
-    `${scaffold.name} ${scaffold.version} does not run here: its self-test, one tool call through the gateway, failed: ${ports.redact(cause)}`,
+    `${scaffold.name} ${programs.version} does not run here: its self-test, one tool call through the gateway, failed: ${ports.redact(cause)}`,
   )
 }

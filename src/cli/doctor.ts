@@ -5,6 +5,7 @@ import { composeGitHub, hasRealModel, storeDir } from '../compose.ts'
 import { readHost, type Config } from '../config.ts'
 import { checkEnvironment, type TryEnvironment } from './doctorEnvironment.ts'
 import { checkSandboxes } from './doctorSandboxes.ts'
+import { checkSiiCli } from './operatorScaffold.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, type Terminal } from './terminal.ts'
 
@@ -41,6 +42,7 @@ export async function doctor(options: {
     ...(await checkSandboxes(config)),
     await checkModel(config),
     await checkGitHub(config),
+    await checkSiiCli(config),
     ...(checked === null ? [] : [checked.finding]),
     { what: 'store', status: 'ok', found: storeDir(config), fix: '' },
   ]

@@ -13,6 +13,7 @@ import { campaignName, type Campaign } from '../formats/campaign.ts'
 import { searchAttribute } from '../workflows/messages.ts'
 import { ceilingsOf, checkCeilings, describeSpend, readSpend, setCeilings } from './ceilings.ts'
 import { describeFunnel, followCampaign, type Followed } from './follow.ts'
+import { checkScaffold } from './operatorScaffold.ts'
 import { settleRollouts } from './rolloutSettings.ts'
 import { openSession, type Session } from './session.ts'
 import { checkTargets } from './targets.ts'
@@ -59,6 +60,7 @@ export async function askCampaign(options: {
     throw new InputError(`campaign: "${config.campaign}" is no name: letters, digits, ".", "_" and "-", at most 60`)
   }
   await checkEnvironmentFile(config.environment)
+  await checkScaffold({ config, terminal })
   await checkTargets({ config, store: composeStore(config), targets, onLine: (line) => terminal.say(line) })
   const { settings, prices } = await settleRollouts(config)
   await checkCeilings({ config, settings, prices, asked: ceilingsOf(config) })

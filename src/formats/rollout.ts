@@ -24,7 +24,7 @@ export type RoundEnding = z.infer<typeof roundEnding>
 
 /** What a rollout is made with: part of its identity, so the same settings give the same prompts. */
 export const rolloutSettings = z.object({
-  scaffold: z.enum(['native', 'mini-swe-agent', 'qwen-code']),
+  scaffold: z.enum(['native', 'mini-swe-agent', 'qwen-code', 'sii-cli']),
   /** True when the scripted model plays: a stand-in. A worker with another kind of endpoint refuses the rollout. */
   isScripted: z.boolean(),
   model: z.string(),

@@ -31,10 +31,10 @@ ${body}`
 }
 
 /**
- * The same in our Node: `body` is the body of an async function of `spec` and `base`, which returns the
- * {@link LauncherResult}.
+ * The same in our Node: `body` is the body of an async function of `spec`, the input with what a scaffold adds to it, and of
+ * `base`; it returns the {@link LauncherResult}.
  */
-export function launchByNode(body: string, input: LaunchInput): { script: string; stdin: string } {
+export function launchByNode(body: string, input: LaunchInput, more: object = {}): { script: string; stdin: string } {
   const code = `
 ${NODE_FORWARDER}
 async function launch(spec, base) {
@@ -50,7 +50,7 @@ forward(spec.socketPath, spec.isSelfTest ? 0 : ${HOLD_MS})
 `
   return {
     script: `unset NODE_OPTIONS; exec ${quote(input.interpreter)} -e ${quote(code)}`,
-    stdin: JSON.stringify(input),
+    stdin: JSON.stringify({ ...input, ...more }),
   }
 }
 

@@ -15,14 +15,14 @@ export type Programs =
   | { kind: 'pip'; packages: readonly string[] }
   /** Packages from npm, each at one version, run by a Node of ours. */
   | { kind: 'npm'; packages: readonly NpmPackage[] }
-  /** A folder of the host that the operator names by a setting, run by a Node of ours. */
-  | { kind: 'folder'; setting: string }
+  /** In a folder of the host that the operator names by a setting, at the first of these places below it; run by a Node of ours. */
+  | { kind: 'folder'; setting: string; places: readonly string[] }
 
 /** What a scaffold is started with. Paths are those that its sandbox sees. */
 export interface LaunchInput {
   /** The interpreter of its programs: the image's `python3`, or a Node of ours. */
   interpreter: string
-  /** Where its own programs are. */
+  /** Where its own programs are: the folder that they are installed in, or the operator's program itself. */
   programs: string
   /** The gateway's Unix socket. */
   socketPath: string
@@ -59,7 +59,7 @@ export type LaunchEnding =
 /** An agent that is not prchain's own: run unmodified inside a sandbox, with the gateway for its model. */
 export interface Scaffold {
   readonly name: string
-  /** The version that is installed, which the record of a launch names. */
+  /** The version that is installed; for the operator's own programs, what they are held to. */
   readonly version: string
   readonly programs: Programs
   /** Whether it can go on with the file that it left as its trajectory; else each round is a fresh start. */

@@ -4,6 +4,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nodePackage } from './node.ts'
 import { installByNpm } from './npm.ts'
+import { findOperatorProgram } from './operatorFolder.ts'
 import { installByPip } from './pip.ts'
 import type { Toolchains, Wanted } from './port.ts'
 
@@ -20,7 +21,11 @@ export function createToolchains(options: {
 
   const toolchains: Toolchains = {
     dir,
-    operatorFolder: (setting) => folders[setting] ?? null,
+    async findOperatorProgram({ setting, places }) {
+      const folder = folders[setting]
+      if (!folder) throw new Error(`${setting} names no folder`)
+      return findOperatorProgram(folder, places)
+    },
     provide(wanted) {
       const python = wanted.kind === 'pip' ? `-python${wanted.python}` : ''
       const folder = `${wanted.name}-${wanted.version}${python}-${digestOf(JSON.stringify(wanted.packages))}`

@@ -10,12 +10,22 @@ export type Wanted =
       packages: readonly { name: string; version: string; integrity: string }[]
     }
 
+/** A program for Node in a folder of the operator's. */
+export interface OperatorProgram {
+  /** The folder, absolute and without links. */
+  folder: string
+  /** The program's file, relative to it. */
+  file: string
+  /** The package that it is of, such as `@gair/sii-cli@0.0.74`; `unknown` where it is of none. */
+  version: string
+}
+
 /** Programs of others on the host, for sandboxes to mount read-only. */
 export interface Toolchains {
   /** The folder above all that is installed, on the host. */
   readonly dir: string
-  /** The folder that the operator's setting names, absolute; null when it names none. */
-  operatorFolder(setting: string): string | null
+  /** The operator's program at the first of the places below the folder that a setting names. Throws with why there is none. */
+  findOperatorProgram(wanted: { setting: string; places: readonly string[] }): Promise<OperatorProgram>
   /** Installs packages unless they are. Returns their folder, below `dir`. Idempotent. Throws with what the installer said. */
   provide(wanted: Wanted): Promise<string>
   /** The Node of ours that runs scaffolds: one file, below `dir`. Idempotent. Throws as {@link Toolchains.provide}. */

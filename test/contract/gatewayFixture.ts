@@ -15,12 +15,10 @@ import { createExchange } from '../../src/record/exchange.ts'
 import { createFileStore } from '../../src/store/files.ts'
 import type { Store } from '../../src/store/port.ts'
 
+type AskedBody = Record<string, unknown> & { messages: { role: string; content: string }[]; stream?: boolean }
+
 /** What the test's provider does with a request: it may answer, break off, or wait. */
-export type Answer = (asked: {
-  body: Record<string, unknown> & { messages: { role: string; content: string }[]; stream?: boolean }
-  n: number
-  response: ServerResponse
-}) => void | Promise<void>
+export type Answer = (asked: { body: AskedBody; n: number; response: ServerResponse }) => void | Promise<void>
 
 /** A provider of the test's own, and a gateway before it over one store. */
 export interface GatewayLab {
@@ -28,6 +26,8 @@ export interface GatewayLab {
   gateway: Gateway
   /** How often the provider was asked, and by which keys. */
   asked: string[]
+  /** What it was asked, as it was. */
+  requests: AskedBody[]
   token(launch?: number): Promise<string>
   /** Another gateway over the same store and provider. */
   another(): Promise<Gateway>
@@ -38,10 +38,13 @@ export async function openGateway(answer: Answer, options: { tries?: number } = 
   const dir = mkdtempSync(join(tmpdir(), 'prchain-gateway-'))
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
   const asked: string[] = []
+  const requests: AskedBody[] = []
   const upstream = createServer((request, response) => {
     void (async () => {
       asked.push(String(request.headers['idempotency-key']))
-      await answer({ body: await bodyOf(request), n: asked.length, response })
+      const body = await bodyOf(request)
+      requests.push(body)
+      await answer({ body, n: asked.length, response })
     })()
   })
   upstream.listen(0, '127.0.0.1')
@@ -80,6 +83,7 @@ export async function openGateway(answer: Answer, options: { tries?: number } = 
     store,
     gateway,
     asked,
+    requests,
     token: (launch = 1) => issueToken(store, { ...place, launch, scaffold: 'test', model: 'served' }),
     another: start,
   }
@@ -106,12 +110,32 @@ export function sendJson(response: ServerResponse, body: unknown, status = 200):
 
 /** The events of a streamed completion, a word each. */
 export function events(content: string): string[] {
+  return streamOf(
+    content.split(/(?<= )/).map((word) => ({ content: word })),
+    'stop',
+  )
+}
+
+/** The events of a streamed tool call, its arguments in two parts. */
+export function toolCallEvents(name: string, args: object): string[] {
+  const json = JSON.stringify(args)
+  const part = (more: object) => ({ tool_calls: [{ index: 0, ...more }] })
+  return streamOf(
+    [
+      part({ id: 'call_1', type: 'function', function: { name, arguments: json.slice(0, 5) } }),
+      part({ function: { arguments: json.slice(5) } }),
+    ],
+    'tool_calls',
+  )
+}
+
+function streamOf(deltas: object[], finish: string): string[] {
   const chunk = (choice: unknown, more = {}) =>
     `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'served', choices: choice ? [choice] : [], ...more })}\n\n`
   return [
     chunk({ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }),
-    ...content.split(/(?<= )/).map((word) => chunk({ index: 0, delta: { content: word }, finish_reason: null })),
-    chunk({ index: 0, delta: {}, finish_reason: 'stop' }),
+    ...deltas.map((delta) => chunk({ index: 0, delta, finish_reason: null })),
+    chunk({ index: 0, delta: {}, finish_reason: finish }),
     chunk(null, { usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 } }),
     'data: [DONE]\n\n',
   ]
@@ -137,8 +161,8 @@ export async function post(
   }
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Parameters<Answer>[0]['body']> {
+async function bodyOf(request: IncomingMessage): Promise<AskedBody> {
   const chunks: Buffer[] = []
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as Parameters<Answer>[0]['body']
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as AskedBody
 }

@@ -1,15 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setTimeout } from 'node:timers/promises'
 import { extract, pack } from 'tar-stream'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from 'vitest'
 import {
   FILE_LIMIT_BYTES,
   OUTPUT_LIMIT_BYTES,
   SandboxError,
+  type Mount,
   type Sandbox,
   type SandboxProvider,
 } from '../../src/sandbox/port.ts'
@@ -40,7 +43,11 @@ export function keepsTheContract(bench: SandboxBench): void {
   const made: string[] = []
   const clients: ChildProcess[] = []
   let sandbox: Sandbox
-  const make = async (name = `t${randomUUID().slice(0, 8)}`, labels: Record<string, string> = {}) => {
+  const make = async (
+    name = `t${randomUUID().slice(0, 8)}`,
+    labels: Record<string, string> = {},
+    mounts: readonly Mount[] = [],
+  ) => {
     made.push(name)
     const env = { GREETING: 'two words', EMPTY: '' }
     const environment = environmentSchema.parse({
@@ -49,7 +56,7 @@ export function keepsTheContract(bench: SandboxBench): void {
       env,
       test: { command: 'true' },
     })
-    return bench.provider.create({ name, labels: { owner, ...labels }, environment })
+    return bench.provider.create({ name, labels: { owner, ...labels }, environment, mounts })
   }
   const run = (key: string, script: string, more: { stdin?: string; cwd?: string; timeoutMs?: number } = {}) =>
     sandbox.exec(key, { script, timeoutMs: 30_000, ...more }, never)
@@ -89,6 +96,18 @@ export function keepsTheContract(bench: SandboxBench): void {
     expect(await run('exit/signal', 'kill -9 $$')).toMatchObject({ exitCode: 137, isTimedOut: false })
     expect(await run('exit/none', 'nosuchprogram')).toMatchObject({ exitCode: 127 })
     expect(await run('exit/syntax', 'if then')).toMatchObject({ exitCode: 2 })
+  })
+
+  it('shows a folder of the host where it is told to, to be read alone', async () => {
+    const source = mkdtempSync(join(tmpdir(), 'prchain-given-'))
+    onTestFinished(() => rmSync(source, { recursive: true }))
+    chmodSync(source, 0o755)
+    writeFileSync(join(source, 'file'), 'given\n')
+    const target = '/run/given/by-the-host'
+    const given = await make(undefined, {}, [{ source, target }])
+    const script = `cd ${bench.provider.isIsolating ? target : source} && cat file && ! touch other 2>/dev/null && echo kept`
+    const { output } = await given.exec('given', { script, timeoutMs: 30_000 }, never)
+    expect(output.toString()).toEqual(bench.provider.isIsolating ? 'given\nkept\n' : expect.stringMatching(/^given\n/))
   })
 
   it('gives stdout and stderr as one stream in order', async () => {

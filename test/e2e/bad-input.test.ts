@@ -137,6 +137,13 @@ describe('bad input ends with exit 2, is named, and changes nothing', () => {
       ['run', 'three', '--mirrors', mirrors, '--environment', 'nowhere.json'],
       ['no file nowhere.json', 'leave it out'],
     ))
+  test('SII-CLI where the operator names no folder that has it', async () => {
+    const run = ['run', 'three', '--mirrors', mirrors, '--scaffold', 'sii-cli']
+    const next = ['@gair/sii-cli', '--sii-cli-path', 'PRCHAIN_SII_CLI_PATH', 'docs/scaffolds.md']
+    await refused(run, ['siiCliPath names no folder', ...next])
+    await refused([...run, '--sii-cli-path', '/nowhere'], ['no folder /nowhere', ...next])
+    await refused(run, [mirrors, 'bin/sii-bridge', ...next], { PRCHAIN_SII_CLI_PATH: mirrors })
+  })
   test('a folder of mirrors that is not there, to mine from', () =>
     refused(['mine', chain.repository, '--mirrors', '/nowhere'], ['/nowhere', chain.repository]))
   test('a Temporal CLI that is not there', async () => {

@@ -1,6 +1,8 @@
 import Docker from 'dockerode'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { resume } from '../../src/cli/resume.ts'
+import type { Config } from '../../src/config.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord } from '../../src/formats/exchange.ts'
 import type { CallRecord, RoundEndRecord } from '../../src/formats/record.ts'
@@ -11,7 +13,8 @@ import { countCalls, planKills, watchRollout, type Kill, type Moment, type Targe
 import { exampleForTests, openLab, until, type Lab } from './lab.ts'
 
 interface Killed {
-  scaffold: 'native' | 'mini-swe-agent'
+  scaffold: 'native' | 'mini-swe-agent' | 'sii-cli'
+  settings?: Partial<Config>
   targets: readonly Target[]
   /** The command line of the scaffold's own process. */
   process?: RegExp
@@ -34,6 +37,15 @@ export const KILLED: readonly Killed[] = [
     testCommand: DIFFERING,
   },
 ]
+
+/** SII-CLI's adapter, with the bridge of our tests: what is killed of the scaffold is that bridge. */
+export const SII_CLI_KILLED: Killed = {
+  scaffold: 'sii-cli',
+  settings: { siiCliPath: join(import.meta.dirname, '..', 'siiBridge') },
+  targets: ['worker', 'gateway', 'scaffold', 'container'],
+  process: /\/bridge\.ts$/,
+  testCommand: DIFFERING,
+}
 
 /** The scaffold's own deaths in one round that are kept below what parks a chain. */
 const MOST_IN_A_ROUND = 2
@@ -61,12 +73,9 @@ export async function describeKills(killed: Killed, options: { each: number; see
         temporal: server!.binary,
         environment: { ...environment, image: BASE_IMAGE },
         settings: {
-          sandbox: 'docker',
-          dockerHost: `unix://${docker!.socketPath}`,
-          accept: 'judge',
-          scaffold,
-          modelTries: 2,
-          modelRetryMs: 20,
+          ...{ sandbox: 'docker', dockerHost: `unix://${docker!.socketPath}`, accept: 'judge', scaffold },
+          ...{ modelTries: 2, modelRetryMs: 20 },
+          ...killed.settings,
         },
         scripted: SCRIPT,
       })
