@@ -137,8 +137,11 @@ async function assembleSample(options: {
   const stages: Sample['stages'] = []
   for (const result of accepted) {
     const { baseSha, resultSha, number } = context.stage(result.stage)
-    const own = messages.flatMap((message, index) => (message.stage === result.stage ? [index] : []))
-    const assistants = messages.filter((message) => message.stage === result.stage && message.role === 'assistant')
+    // What was taken over from an earlier segment stands in the stage once, where it was new.
+    const own = messages.flatMap((message, index) =>
+      message.stage === result.stage && !conversation[index]!.isRepeated ? [index] : [],
+    )
+    const assistants = own.map((index) => messages[index]!).filter((message) => message.role === 'assistant')
     const { carryOver, initialTree } = states.get(result.stage)!
     const lives = await livesOf(ports, context, result.stage)
     const verdict = await verdictOf(ports, context, result.stage, result.rounds - 1)
@@ -154,10 +157,7 @@ async function assembleSample(options: {
       patch: result.patch,
       messages: [own[0]!, own.at(-1)! + 1],
       steps: assistants.length,
-      toolCalls: assistants.reduce(
-        (sum, message) => sum + (message.role === 'assistant' ? (message.tool_calls?.length ?? 0) : 0),
-        0,
-      ),
+      toolCalls: assistants.reduce((sum, message) => sum + (message.tool_calls?.length ?? 0), 0),
       usage: usageByStage[result.stage] ?? noUsage(),
       rebuilds: lives.filter((life) => life.n > 1).length,
       restored: lives.filter((life) => life.restored !== null).length,
@@ -199,12 +199,8 @@ async function assembleSample(options: {
       startedMs: Number.POSITIVE_INFINITY,
     })
     if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
-    return {
-      conversation: played.conversation.map((traced) => ({ ...traced, isRepeated: false })),
-      segments: [0],
-      usageByStage: played.usageByStage,
-      tools: AGENT_TOOLS as Tool[],
-    }
+    const { conversation, segments, usageByStage } = played
+    return { conversation, segments, usageByStage, tools: AGENT_TOOLS as Tool[] }
   }
 }
 

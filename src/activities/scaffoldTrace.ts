@@ -1,4 +1,4 @@
-import type { TracedMessage } from '../agent/loop.ts'
+import type { TracedMessage } from '../agent/conversation.ts'
 import { recordKey, type RoundId } from '../domain/identifiers.ts'
 import { addUsage, noUsage } from '../domain/usage.ts'
 import { readWireReply } from '../domain/wireReply.ts'
@@ -14,7 +14,7 @@ import type { RolloutContext } from './rolloutContext.ts'
 
 /** A rollout's conversations as its scaffold had them. */
 export interface ScaffoldTrace {
-  conversation: (TracedMessage & { isRepeated: boolean })[]
+  conversation: TracedMessage[]
   /** Where in `conversation` another conversation begins. */
   segments: number[]
   usageByStage: Usage[]

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { pack } from 'tar-stream'
 import { playTurns, type Played, type Turn } from '../../src/agent/loop.ts'
+import type { AgentLimits } from '../../src/agent/limits.ts'
 import { commandKey, recordKey } from '../../src/domain/identifiers.ts'
 import type { AssistantMessage, ChatRequest } from '../../src/formats/chat.ts'
 import { commandRecord, type CommandRecord } from '../../src/formats/record.ts'
@@ -70,9 +71,15 @@ const opening: Turn[] = [{ stage: 0, round: 0, text: 'do it' }]
 
 function play(
   model: ChatModel,
-  options: { turns?: Turn[]; pauseAfter?: number; maxSteps?: number } = {},
+  options: {
+    turns?: Turn[]
+    pauseAfter?: number
+    maxSteps?: number
+    limits?: Partial<AgentLimits>
+    contextTokens?: number
+  } = {},
 ): Promise<Played> {
-  const { turns = opening, pauseAfter = Infinity, maxSteps = 50 } = options
+  const { turns = opening, pauseAfter = Infinity, maxSteps = 50, limits = {}, contextTokens = 128_000 } = options
   const wait = async () => {}
   return playTurns({
     ports: {
@@ -94,7 +101,15 @@ function play(
       system: 'You work.',
       model: 'm',
       seed: 1,
-      maxSteps,
+      limits: {
+        maxSteps,
+        maxStageSteps: null,
+        maxStageTokens: null,
+        maxChainSteps: null,
+        maxChainTokens: null,
+        ...limits,
+      },
+      contextTokens,
       commandTimeoutMs: 20_000,
     },
     turns,
