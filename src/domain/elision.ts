@@ -7,7 +7,7 @@ const NEAR = 4 / 5
 /** How short it is made, so that many calls can then go on from one another. */
 const GOAL = 1 / 2
 /** With more than this left after observations were left out, steps are left out too. */
-const CROWDED = 2 / 3
+const CROWDED = 3 / 5
 /** The last steps, which are kept as they are; where all else does not help, the last one alone. */
 const KEPT_STEPS = 5
 /** An observation that is not longer stays: its note would save nothing. */
@@ -24,7 +24,7 @@ export interface Sent {
 
 /**
  * What to leave out of a conversation so that it fits a model's window: nothing while it is at most 4/5 of that. Then, oldest
- * first, until it is half of it: long observations, each for a note; where more than 2/3 is left, whole steps, each run of
+ * first, until it is half of it: long observations, each for a note; where more than 3/5 is left, whole steps, each run of
  * them for a note. The last five steps stay, and where the rest does not help, the last one. Messages from `shown` on,
  * which the model has not been sent yet, stay too. A function of its input alone.
  */
