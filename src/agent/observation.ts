@@ -35,7 +35,8 @@ export function cutMiddle(text: string, options: { limit: number; sizeBytes: num
   const { limit, sizeBytes, kept } = options
   if (text.length <= limit) return text
   const half = Math.floor(limit / 2)
-  const [head, tail] = [text.slice(0, half), text.slice(-half)]
+  // A cut through a character leaves no half of it.
+  const [head, tail] = [text.slice(0, half).toWellFormed(), text.slice(-half).toWellFormed()]
   const missing = sizeBytes - Buffer.byteLength(head) - Buffer.byteLength(tail)
   return `${head}\n[… ${sizeBytes} bytes in all; ${missing} of them are left out here${kept ? `; ${kept}` : ''} …]\n${tail}`
 }

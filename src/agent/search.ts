@@ -58,7 +58,7 @@ export function describeSearch(result: CommandResult, { path = '.', pattern }: S
   const shown: string[] = []
   let room = limit - 100
   for (const line of lines.slice(0, MOST_LINES)) {
-    const short = line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line
+    const short = line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE).toWellFormed()}…` : line
     room -= short.length + 1
     if (room < 0) break
     shown.push(short)

@@ -112,7 +112,7 @@ export function noteFor({ message }: { message: Message }, note: string): Messag
 
 function describeObservation(content: string): string {
   const lines = content.split('\n').length
-  const first = content.trimStart().split('\n', 1)[0]!.slice(0, 60)
+  const first = content.trimStart().split('\n', 1)[0]!.slice(0, 60).toWellFormed()
   return `[Left out to make room: ${content.length} characters in ${lines === 1 ? 'one line' : `${lines} lines`}, beginning: ${first}]`
 }
 
