@@ -1,4 +1,4 @@
-import type { TracedMessage } from '../agent/loop.ts'
+import type { TracedMessage } from '../agent/conversation.ts'
 import { callKey, readCommandPlace, recordKey } from '../domain/identifiers.ts'
 import type { Traced } from '../domain/sample.ts'
 import type { CallRecord, CommandRecord } from '../formats/record.ts'
@@ -6,9 +6,12 @@ import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 import type { StepFacts } from './stepFacts.ts'
 
+const NO_FACTS = { step: null, execution: null }
+
 /**
  * The native agent's conversation with what the record says of its steps: the n-th turn of a round is the round's n-th
- * call, and the answers after it are those to its tool calls, in order.
+ * call, and the answers after it are those to its tool calls, in order. What a segment took over from an earlier one has
+ * its facts there.
  */
 export async function traceNative(
   { store }: Pick<Ports, 'store'>,
@@ -18,7 +21,7 @@ export async function traceNative(
 ): Promise<Traced[]> {
   const rounds = new Map<string, { steps: number; answers: number; commands: Promise<Map<string, CommandRecord[]>> }>()
   const traced: Traced[] = []
-  for (const one of conversation) traced.push({ ...one, isRepeated: false, ...(await factsOf(one)) })
+  for (const one of conversation) traced.push({ ...one, ...(one.isRepeated ? NO_FACTS : await factsOf(one)) })
   return traced
 
   async function factsOf({ stage, round, message }: TracedMessage): Promise<Pick<Traced, 'step' | 'execution'>> {
@@ -33,7 +36,7 @@ export async function traceNative(
       const answered = { key, model, finishReason, startedAt, finishedAt, usage, tools: request.tools }
       return { step: await facts.stepOf(answered), execution: null }
     }
-    if (message.role !== 'tool') return { step: null, execution: null }
+    if (message.role !== 'tool') return NO_FACTS
     const commands = (await played.commands).get(`${played.steps - 1}.${played.answers++}`) ?? []
     return { step: null, execution: facts.executionOf(commands) }
   }
