@@ -98,7 +98,7 @@ export async function assembleSample(options: {
     })
     if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
     const conversation = await traceNative(ports, context, played.conversation, facts)
-    return { conversation, segments: [0], version: null }
+    return { conversation, segments: played.segments, version: null }
   }
 
   async function toolsOf(sets: Sample['toolSets']): Promise<SentTool[]> {
