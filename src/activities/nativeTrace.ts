@@ -6,12 +6,9 @@ import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 import type { StepFacts } from './stepFacts.ts'
 
-const NO_FACTS = { step: null, execution: null }
-
 /**
- * The native agent's conversation with what the record says of its steps: the n-th turn of a round is the round's n-th
- * call, and the answers after it are those to its tool calls, in order. What a segment took over from an earlier one has
- * its facts there.
+ * The native agent's conversation with what the record says of its steps: the n-th turn of a round, each counted where it
+ * was new, is the round's n-th call, and the answers after it are those to its tool calls, in order.
  */
 export async function traceNative(
   { store }: Pick<Ports, 'store'>,
@@ -21,10 +18,12 @@ export async function traceNative(
 ): Promise<Traced[]> {
   const rounds = new Map<string, { steps: number; answers: number; commands: Promise<Map<string, CommandRecord[]>> }>()
   const traced: Traced[] = []
-  for (const one of conversation) traced.push({ ...one, ...(one.isRepeated ? NO_FACTS : await factsOf(one)) })
+  for (const one of conversation) traced.push({ ...one, ...(await factsOf(one)) })
   return traced
 
-  async function factsOf({ stage, round, message }: TracedMessage): Promise<Pick<Traced, 'step' | 'execution'>> {
+  async function factsOf(one: TracedMessage): Promise<Pick<Traced, 'step' | 'execution'>> {
+    const { stage, round, message, isRepeated } = one
+    if (isRepeated) return { step: null, execution: null }
     const place = `${stage}/${round}`
     const played = rounds.get(place) ?? { steps: 0, answers: 0, commands: commandsOf(stage, round) }
     rounds.set(place, played)
@@ -36,7 +35,7 @@ export async function traceNative(
       const answered = { key, model, finishReason, startedAt, finishedAt, usage, tools: request.tools }
       return { step: await facts.stepOf(answered), execution: null }
     }
-    if (message.role !== 'tool') return NO_FACTS
+    if (message.role !== 'tool') return { step: null, execution: null }
     const commands = (await played.commands).get(`${played.steps - 1}.${played.answers++}`) ?? []
     return { step: null, execution: facts.executionOf(commands) }
   }

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { traceNative } from '../../src/activities/nativeTrace.ts'
+import type { RolloutContext } from '../../src/activities/rolloutContext.ts'
+import { openStepFacts } from '../../src/activities/stepFacts.ts'
 import type { Played, Turn } from '../../src/agent/loop.ts'
 import { digestOfRequest } from '../../src/domain/conversation.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
-import { callRecord, type CallRecord } from '../../src/formats/record.ts'
+import { callRecord, type CallRecord, type CommandRecord } from '../../src/formats/record.ts'
 import { readCallRequest } from '../../src/record/callRequest.ts'
 import {
   pretendSandbox,
@@ -120,6 +123,28 @@ describe('a conversation that is longer than the window', () => {
     }
     const opened = conversation.filter(({ message, isRepeated }) => message.role === 'user' && !isRepeated)
     expect(opened.map(({ message }) => message.content)).toEqual(['first', 'again', 'second'])
+  })
+
+  test('is told with the facts of each step once, where it was new', async () => {
+    const played = await playAll(scriptModel(longLooks))
+    if (played.status !== 'ended') throw new Error('not over')
+    const context = { id: ROLLOUT, settings: { prices: null, model: 'm' } } as RolloutContext
+    const traced = await traceNative(agent, context, played.conversation, await openStepFacts(agent, context))
+    expect(traced.map(({ message, isRepeated }) => ({ message, isRepeated }))).toEqual(
+      played.conversation.map(({ message, isRepeated }) => ({ message, isRepeated })),
+    )
+    const records = traced.flatMap(({ step }) => (step ? [step.facts.record] : []))
+    expect(records.map((key) => `${ROLLOUT}/${key}`)).toEqual((await callsOf()).map(({ key }) => key))
+    for (const { message, isRepeated, step, execution } of traced) {
+      expect(step !== null).toBe(message.role === 'assistant' && !isRepeated)
+      const isOfCommand = message.role === 'tool' && !isRepeated && message.content !== 'Submitted.'
+      expect(execution !== null).toBe(isOfCommand)
+      if (execution?.kind !== 'commands' || message.role !== 'tool') continue
+      const command = (await agent.store.getRecord<CommandRecord>(
+        recordKey.call(`${ROLLOUT}/${execution.records[0]}`),
+      ))!
+      expect(message.content).toContain(command.command.script)
+    }
   })
 
   test('killed at any put of a record, and again and again, comes to the same record byte for byte', async () => {
