@@ -18,6 +18,7 @@ import { createGitHost } from './git/host.ts'
 import { resolveStage } from './git/reference.ts'
 import type { GitHost } from './git/port.ts'
 import { startGateway, type Gateway } from './gateway/server.ts'
+import { isSocketTaken } from './gateway/socket.ts'
 import { createGitHub } from './github/octokit.ts'
 import { startRecordedGitHub } from './github/recorded.ts'
 import type { GitHub } from './github/port.ts'
@@ -157,6 +158,11 @@ export function gatewaySocket(config: Config): string {
     `prchain-${digestOf(storeDir(config)).slice('sha256:'.length, 'sha256:'.length + 16)}`,
     'gateway.sock',
   )
+}
+
+/** Whether a gateway runs at the settings' socket on this host. */
+export function hasGateway(config: Config): Promise<boolean> {
+  return isSocketTaken(gatewaySocket(config))
 }
 
 /** The gateway over the settings' store and model. */

@@ -88,6 +88,26 @@ describe('the gateway', () => {
     ])
   })
 
+  test('takes a request that goes on from the last answer before a kill as a sign that it came through', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const goesOn = (reply: string) => ({
+      ...ask('Hi'),
+      messages: [user('Hi'), { role: 'assistant', content: reply }, user('Go on.')],
+    })
+    const token = await lab.token()
+    const first = await post(lab.gateway, token, ask('Hi'))
+    const later = await lab.another()
+    await post(later, token, goesOn('Reply 1'))
+    expect((await post(later, token, ask('Hi'))).bytes).not.toBe(first.bytes)
+
+    // Words that are not the reply's show nothing: who asks again is given what it may have missed.
+    const other = await lab.token(2)
+    await post(later, other, ask('Hi'))
+    const last = await lab.another()
+    await post(last, other, goesOn('Another reply'))
+    expect((await post(last, other, ask('Hi'))).bytes).toBe(first.bytes)
+  })
+
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
     let isOver = false
     const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()

@@ -22,6 +22,8 @@ export type Answer = (asked: { body: AskedBody; n: number; response: ServerRespo
 
 /** A provider of the test's own, and a gateway before it over one store. */
 export interface GatewayLab {
+  /** The store's folder. */
+  dir: string
   store: Store
   gateway: Gateway
   /** How often the provider was asked, and by which keys. */
@@ -80,6 +82,7 @@ export async function openGateway(answer: Answer, options: { tries?: number } = 
   })
   const place = { rollout: 'night/acme__tool.1-2/1', chain: 'acme__tool.1-2', stage: 0, round: '0' }
   return {
+    dir,
     store,
     gateway,
     asked,
