@@ -2,16 +2,17 @@ import type { ChatRequest, Message } from '../formats/chat.ts'
 import type { BlobRef } from '../formats/common.ts'
 import { digestOf, digestOfJson } from './digest.ts'
 
-const digests = new WeakMap<Message, BlobRef>()
+/** How a message was folded last: what came before it, and what came out. */
+const folds = new WeakMap<Message, { before: BlobRef; after: BlobRef }>()
 
 /**
- * The digest of a chat request. Messages are folded one by one and each message's own digest is kept, so the digest of
- * a conversation that grew by one step costs that step, not the conversation.
+ * The digest of a chat request. Messages are folded one by one and each message's fold is kept, so the digest of a
+ * conversation that grew by one step costs that step, not the conversation.
  */
 export function digestOfRequest(request: ChatRequest): BlobRef {
   const { messages, tools, ...parameters } = request
   let folded: BlobRef = digestOf('')
-  for (const message of messages) folded = digestOf(folded + digestOfMessage(message))
+  for (const message of messages) folded = fold(folded, message)
   return digestOfJson({ parameters, tools: tools ? digestOfTools(tools) : null, messages: folded })
 }
 
@@ -25,10 +26,10 @@ function digestOfTools(tools: NonNullable<ChatRequest['tools']>): BlobRef {
   return digest
 }
 
-function digestOfMessage(message: Message): BlobRef {
-  const known = digests.get(message)
-  if (known) return known
-  const digest = digestOfJson(message)
-  digests.set(message, digest)
-  return digest
+function fold(before: BlobRef, message: Message): BlobRef {
+  const known = folds.get(message)
+  if (known?.before === before) return known.after
+  const after = digestOf(before + digestOfJson(message))
+  folds.set(message, { before, after })
+  return after
 }

@@ -32,6 +32,7 @@ export class Conversations {
     let best: Conversation | null = null
     let shared = 0
     for (const known of this.#known) {
+      if (known.messages.length <= shared) continue
       const count = countShared(known.messages, messages)
       if (count > shared) [best, shared] = [known, count]
     }
@@ -44,7 +45,7 @@ export class Conversations {
   prefixOf(key: string, digests: readonly BlobRef[]): ExchangeRecord['request']['prefix'] {
     let best: { key: string; count: number } | null = null
     for (const known of this.#known) {
-      if (known.key === key) continue
+      if (known.key === key || known.digests.length <= (best?.count ?? 0)) continue
       const count = countPrefix(known.digests, digests)
       if (count > (best?.count ?? 0)) best = { key: known.key, count }
     }

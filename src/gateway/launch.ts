@@ -4,7 +4,8 @@ import { digestMessages, digestOfWireRequest, type Normalisation, type WireReque
 import { isEcho } from '../domain/wireTrace.ts'
 import type { BlobRef } from '../formats/common.ts'
 import type { AnswerRecord, ExchangeRecord, Grant, Hold } from '../formats/exchange.ts'
-import { readExchangeBody, readExchangeMessages } from '../record/exchange.ts'
+import { readExchangeBody } from '../record/exchange.ts'
+import { createMessagesReader } from '../record/exchangeMessages.ts'
 import { openHold } from '../record/hold.ts'
 import type { Ledger } from '../record/ledger.ts'
 import type { Store } from '../store/port.ts'
@@ -61,7 +62,7 @@ export class Launch {
     launch.#answered.set(last.digest, last.n)
     const exchange = await store.getRecord<ExchangeRecord>(recordKey.exchange(last.exchange))
     if (exchange) {
-      const messages = await readExchangeMessages(store, exchange)
+      const messages = await createMessagesReader(store)(exchange)
       launch.conversations.remember(exchange.key, messages, digestMessages(messages, list))
     }
     return launch

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
 import { issueToken, revokeToken } from '../../src/record/grants.ts'
-import { readExchangeBody, readExchangeMessages } from '../../src/record/exchange.ts'
+import { readExchangeBody } from '../../src/record/exchange.ts'
+import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
 import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
 
 const ROLLOUT = 'night/acme__tool.1-2/1'
@@ -171,8 +172,9 @@ describe('the gateway', () => {
     await post(await lab.another(), token, ask('a', 'b', 'c', 'd'))
     await post(lab.gateway, token, ask('x', 'b', 'c', 'd'))
     const stored = await exchangesOf(lab)
-    const whole = await Promise.all(stored.map((record) => readExchangeMessages(lab.store, record)))
-    const texts = (messages: unknown[]) => (messages as { content: string }[]).map(({ content }) => content).join('')
+    const whole = await Promise.all(stored.map(createMessagesReader(lab.store)))
+    const texts = (messages: readonly unknown[]) =>
+      (messages as { content: string }[]).map(({ content }) => content).join('')
     const parts = new Map(whole.map((messages, index) => [texts(messages), texts(stored[index]!.request.messages)]))
     expect(parts).toEqual(
       new Map([
