@@ -245,7 +245,7 @@ export async function composePorts(options: {
 }
 
 /** Scaffolds' own programs on this host: installed in its cache, or where a setting says. */
-function composeToolchains(config: Config): Toolchains {
+export function composeToolchains(config: Config): Toolchains {
   const { path, cacheDir, network, build } = readHost()
   return createToolchains({
     dir: join(cacheDir, 'scaffolds'),

@@ -85,7 +85,7 @@ export async function startGateway(options: {
     const path = (request.url ?? '').split('?')[0]
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const grant = await findGrant(store, token)
-    if (!grant) return sendError(response, 401, 'invalid_api_key', 'this token stands for no round that is under way')
+    if (!grant) return sendError(response, 401, 'invalid_api_key', NO_GRANT)
     if (request.method === 'GET' && path === '/v1/models') {
       const model = { id: grant.model, object: 'model', created: 0, owned_by: 'prchain' }
       return sendJson(response, 200, { object: 'list', data: [model] })
@@ -241,6 +241,8 @@ export async function startGateway(options: {
   }
 }
 
+/** By its first words, as OpenAI's own, clients tell it from a request that is wrong, and do not ask again. */
+const NO_GRANT = 'Incorrect API key provided: this token stands for no round that is under way'
 const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
 
 /** The type of failure, as in `domain/failure.ts`, that parks the chain of a halted launch. */
