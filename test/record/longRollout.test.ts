@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { converse, tellReply } from '../../bench/replay/conversation.ts'
 import { playNative } from '../../bench/replay/native.ts'
+import { createSecrets } from '../../src/domain/redaction.ts'
 import { readWireReply } from '../../src/domain/wireReply.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord } from '../../src/formats/exchange.ts'
@@ -14,6 +15,7 @@ import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
 import { issueToken } from '../../src/record/grants.ts'
 import { createFileStore } from '../../src/store/files.ts'
 import type { Store } from '../../src/store/port.ts'
+import { openMeter } from './meterFixture.ts'
 
 const CALLS = 60
 const SIZE = { calls: CALLS, charactersPerCall: 8_000 }
@@ -59,7 +61,9 @@ test('a long rollout of the native agent reads two records a step to be taken up
 
 test('a long rollout over the gateway keeps less than three times its conversation, and reads each exchange once to be told', async () => {
   const { dir, store, reads } = openStore()
-  const redact = (text: string) => text
+  const secrets = createSecrets({ openaiApiKey: 'sk-a-key-of-no-use' })
+  const { redact } = secrets
+  const wait = async () => {}
   const exchange = createExchange({
     store,
     provider: {
@@ -78,11 +82,14 @@ test('a long rollout over the gateway keeps less than three times its conversati
         }
       },
     },
-    redact,
+    ...{ redact, secrets, wait, meter: openMeter(store) },
     retry: { tries: 1, firstWaitMs: 1, longestWaitMs: 1 },
-    wait: async () => {},
   })
-  const gateway = await startGateway({ store, exchange, normalisations: () => [], listen: { port: 0 }, redact })
+  const gateway = await startGateway({
+    ...{ store, exchange, redact, wait, listen: { port: 0 } },
+    normalisations: () => [],
+    selfTest: () => null,
+  })
   onTestFinished(() => gateway.close())
   const rollout = 'night/acme__tool.1-2/1'
   const place = { rollout, chain: 'acme__tool.1-2', stage: 0, round: '0', launch: 1, scaffold: 'test', model: 'bench' }
