@@ -54,12 +54,10 @@ def failure(act):
         return [type(error).__name__, getattr(error, 'status_code', None), getattr(error, 'code', None)]
 
 
-raw = client.chat.completions.with_raw_response.create(**ask('whole', logprobs=True))
-whole = raw.parse()
+whole = create(**ask('whole', logprobs=True))
 message = whole.choices[0].message
 say(
     'whole',
-    text=raw.text,
     content=message.content,
     reasoning=message.reasoning_content,
     custom=message.custom,

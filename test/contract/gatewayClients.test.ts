@@ -5,88 +5,89 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import OpenAI, { type APIError } from 'openai'
 import { expect, test } from 'vitest'
 import { composeToolchains } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
 import { revokeToken } from '../../src/record/grants.ts'
 import { miniSweAgent } from '../../src/scaffolds/miniSweAgent.ts'
-import { completion, events, openGateway, sendJson, type Answer } from './gatewayFixture.ts'
+import { createAnswer, SEEN_BY_LITELLM, SEEN_BY_OPENAI } from './gatewayClientsProvider.ts'
+import { openGateway } from './gatewayFixture.ts'
 
-const CALLS = [
-  { id: 'call-ls', type: 'function', function: { name: 'ls', arguments: '{"path":"/ä"}' } },
-  { id: 'call-cat', type: 'function', function: { name: 'cat', arguments: '{"path": "b"}' } },
-]
-const USAGE = { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13, prompt_tokens_details: { cached_tokens: 4 } }
-const MEMBERS = { reasoning_content: 'They ask, so I answer.', custom: { any: 1 } }
+type Chunk = OpenAI.ChatCompletionChunk
 
-/** A stream of events: a delta each, then the end and what it took. */
-function stream(deltas: object[], reason: string): string[] {
-  const chunk = (more: object) =>
-    `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'served', choices: [], ...more })}\n\n`
-  return [
-    ...deltas.map((delta) => chunk({ choices: [{ index: 0, delta, finish_reason: null }] })),
-    chunk({ choices: [{ index: 0, delta: {}, finish_reason: reason }] }),
-    chunk({ usage: USAGE }),
-    'data: [DONE]\n\n',
-  ]
-}
-
-/** A provider that does what the last message names. `release` lets the slow reply go on. */
-function createAnswer(): { answer: Answer; release: () => void } {
-  const { promise: released, resolve: release } = Promise.withResolvers<void>()
-  let busy = 0
-  const answer: Answer = async ({ body, response }) => {
-    const asked = body.messages.at(-1)!.content
-    const say = (parts: string[]) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      for (const part of parts) response.write(part)
-      response.end()
-    }
-    if (asked.endsWith('too long'))
-      return sendJson(
-        response,
-        { error: { message: "This model's maximum context length is 8 tokens.", code: 'context_length_exceeded' } },
-        400,
-      )
-    if (asked === 'busy' && ++busy < 3) return sendJson(response, { error: { message: 'slow down' } }, 429)
-    if (asked === 'slow') {
-      const parts = stream([{ role: 'assistant', content: 'one ' }, { content: 'two' }], 'stop')
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(parts[0])
-      await released
-      return void response.end(parts.slice(1).join(''))
-    }
-    if (asked.startsWith('number ')) return say(events(`echo of ${asked}`))
-    if (asked.includes('tools')) {
-      if (!body.stream) return sendJson(response, completion('', { content: null, tool_calls: CALLS, ...MEMBERS }))
-      const deltas = CALLS.flatMap(({ function: called, ...call }, index) => [
-        { tool_calls: [{ index, ...call, function: { name: called.name, arguments: '' } }] },
-        ...called.arguments
-          .match(/.{1,4}/gu)!
-          .map((part) => ({ tool_calls: [{ index, function: { arguments: part } }] })),
-      ])
-      return say(stream([{ role: 'assistant', content: null }, ...deltas], 'tool_calls'))
-    }
-    if (body.stream)
-      return say(
-        stream(
-          [{ role: 'assistant', reasoning_content: 'Let me see.' }, { content: 'Hé' }, { content: 'llo' }],
-          'stop',
-        ),
-      )
-    const whole = completion('Hello', MEMBERS)
-    const [choice] = whole['choices'] as [object]
-    const logprobs = { content: [{ token: 'Hello', logprob: -0.1, bytes: [72], top_logprobs: [] }] }
-    return sendJson(response, { ...whole, choices: [{ ...choice, logprobs }] })
-  }
-  return { answer, release }
-}
-
-test('the openai and litellm packages of PyPI stream, call tools, meet errors, break off and crowd, and get what was said', async () => {
+/** A gateway before a provider that does what it is asked, a token for a client, and one that is good no longer. */
+async function openClientLab() {
   const { answer, release } = createAnswer()
   const lab = await openGateway(answer)
   const revoked = await lab.token(2)
   await revokeToken(lab.store, revoked, 'the round has ended')
+  return { lab, release, baseUrl: lab.gateway.baseUrl!, token: await lab.token(), revoked }
+}
+
+/** Broken off and asked again is one call, and only what the provider was too busy for was asked of it twice. */
+function expectAskedOnce({ asked, said }: Awaited<ReturnType<typeof openClientLab>>['lab']): void {
+  const times = [...said.keys()].map((key) => asked.filter((one) => one === key).length)
+  expect(times.filter((count) => count > 1)).toEqual([3])
+}
+
+test('the openai package of npm streams, calls tools, meets errors, breaks off and crowds, and gets what was said', async () => {
+  const { lab, release, baseUrl, token, revoked } = await openClientLab()
+  const options = { baseURL: baseUrl, maxRetries: 0 }
+  const client = new OpenAI({ ...options, apiKey: token })
+  const ask = (content: string, more: object = {}) => ({
+    model: 'any',
+    messages: [{ role: 'user' as const, content }],
+    ...more,
+  })
+  const tools = ['ls', 'cat'].map((name) => ({ type: 'function', function: { name, parameters: { type: 'object' } } }))
+  const whole = (content: string, more: object = {}) => client.chat.completions.create(ask(content, more))
+  const stream = (content: string, more: object = {}) =>
+    client.chat.completions.create({ ...ask(content, more), stream: true, stream_options: { include_usage: true } })
+  const failureOf = (act: Promise<unknown>) =>
+    act.then(
+      () => null,
+      (error: APIError) => ({ failure: [error.constructor.name, error.status, error.code] }),
+    )
+
+  const { choices, usage, system_fingerprint: fingerprint } = await whole('whole', { logprobs: true })
+  const message = choices[0]!.message as OpenAI.ChatCompletionMessage & Record<string, unknown>
+  const called = (await whole('tools', { tools, parallel_tool_calls: true })).choices[0]!.message.tool_calls!
+  const brokenOff = await stream('slow')
+  let first = ''
+  for await (const chunk of brokenOff) {
+    first = chunk.choices[0]!.delta.content!
+    break
+  }
+  release()
+  const seen = {
+    whole: {
+      ...{ content: message.content, reasoning: message['reasoning_content'], custom: message['custom'], fingerprint },
+      logprobs: choices[0]!.logprobs!.content!.map((one) => one.token),
+      cached: usage!.prompt_tokens_details!.cached_tokens,
+    },
+    tools: {
+      calls: called.map((call) => call.type === 'function' && [call.id, call.function.name, call.function.arguments]),
+    },
+    stream: await fold(await stream('stream')),
+    'tools stream': await fold(await stream('tools', { tools })),
+    'too long': await failureOf(whole('too long')),
+    revoked: await failureOf(new OpenAI({ ...options, apiKey: revoked }).chat.completions.create(ask('whole'))),
+    busy: { content: (await whole('busy')).choices[0]!.message.content },
+    cancelled: { first },
+    'asked again': await fold(await stream('slow')),
+    many: {
+      texts: await Promise.all(
+        Array.from({ length: 200 }, async (_, n) => (await fold(await stream(`number ${n}`))).text),
+      ),
+    },
+  }
+  expect(seen).toEqual(SEEN_BY_OPENAI)
+  expectAskedOnce(lab)
+}, 120_000)
+
+test('the openai and litellm packages of PyPI do the same', async () => {
+  const { lab, release, ...given } = await openClientLab()
   const python = execFileSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
     encoding: 'utf8',
   }).trim()
@@ -101,7 +102,7 @@ test('the openai and litellm packages of PyPI stream, call tools, meet errors, b
 
   const script = readFileSync(join(import.meta.dirname, 'gatewayClients.py'), 'utf8')
   const child = spawn('python3', ['-I', '-c', script], { stdio: ['pipe', 'pipe', 'pipe'] })
-  child.stdin.end(JSON.stringify({ toolchain, baseUrl: lab.gateway.baseUrl, token: await lab.token(), revoked }))
+  child.stdin.end(JSON.stringify({ toolchain, ...given }))
   const complaints = text(child.stderr)
   const seen: Record<string, unknown> = {}
   for await (const line of createInterface(child.stdout)) {
@@ -111,37 +112,26 @@ test('the openai and litellm packages of PyPI stream, call tools, meet errors, b
     if (what === 'cancelled') release()
   }
   if (child.exitCode === null) await once(child, 'exit')
-  expect({ code: child.exitCode, complaints: child.exitCode === 0 ? '' : await complaints }).toEqual({
-    code: 0,
-    complaints: '',
-  })
-
-  const calls = CALLS.map(({ id, function: called }) => [id, called.name, called.arguments])
-  const streamed = { text: 'Héllo', reasoning: 'Let me see.', calls: [], reason: 'stop', cached: 4 }
-  const saidOf = (asked: string) => [...lab.said].find(([, said]) => said.includes(asked))![1]
-  expect(seen).toEqual({
-    whole: {
-      text: saidOf('"token": "Hello"'),
-      ...{ content: 'Hello', reasoning: MEMBERS.reasoning_content, custom: MEMBERS.custom },
-      ...{ logprobs: ['Hello'], cached: 4, fingerprint: 'kept as it came' },
-    },
-    tools: { calls },
-    stream: streamed,
-    'tools stream': { text: '', reasoning: '', calls, reason: 'tool_calls', cached: 4 },
-    'too long': { failure: ['BadRequestError', 400, 'context_length_exceeded'] },
-    revoked: { failure: ['AuthenticationError', 401, 'invalid_api_key'] },
-    busy: { content: 'Hello' },
-    cancelled: { first: 'one ' },
-    'asked again': { text: 'one two', reasoning: '', calls: [], reason: 'stop', cached: 4 },
-    litellm: { content: 'Hello', reasoning: MEMBERS.reasoning_content, cached: 4 },
-    'litellm tools': { calls },
-    'litellm stream': streamed,
-    'litellm too long': { failure: ['ContextWindowExceededError', 400, null] },
-    'litellm revoked': { failure: ['AuthenticationError', 401, null] },
-    many: { texts: Array.from({ length: 200 }, (_, n) => `echo of number ${n}`) },
-  })
-  const askedFor = (what: string) => lab.asked.filter((key) => lab.said.get(key)!.includes(what))
-  // Broken off and asked again is one call.
-  expect(askedFor('"content":"one "')).toHaveLength(1)
-  expect(new Set(lab.asked).size).toBe(lab.said.size)
+  if (child.exitCode !== 0) expect.fail(`the clients ended with code ${child.exitCode}: ${await complaints}`)
+  expect(seen).toEqual({ ...SEEN_BY_OPENAI, ...SEEN_BY_LITELLM })
+  expectAskedOnce(lab)
 }, 180_000)
+
+/** What a stream says: its text, the calls that it asks for, why it ended, and what it took. */
+async function fold(chunks: AsyncIterable<Chunk>) {
+  const calls: string[][] = []
+  const seen = { text: '', reasoning: '', calls, reason: null as string | null, cached: null as number | null }
+  for await (const { choices, usage } of chunks) {
+    seen.cached = usage?.prompt_tokens_details?.cached_tokens ?? seen.cached
+    for (const { delta, finish_reason: reason } of choices) {
+      seen.text += delta.content ?? ''
+      seen.reasoning += (delta as { reasoning_content?: string }).reasoning_content ?? ''
+      seen.reason = reason ?? seen.reason
+      for (const { index, id, function: called } of delta.tool_calls ?? []) {
+        const call = (calls[index] ??= ['', '', ''])
+        for (const [at, part] of [id, called?.name, called?.arguments].entries()) call[at] += part ?? ''
+      }
+    }
+  }
+  return seen
+}
