@@ -11,7 +11,7 @@ import { countCalls, planKills, watchRollout, type Kill, type Moment, type Targe
 import { exampleForTests, openLab, until, type Lab } from './lab.ts'
 
 interface Killed {
-  scaffold: 'native' | 'mini-swe-agent'
+  scaffold: 'native' | 'mini-swe-agent' | 'qwen-code'
   targets: readonly Target[]
   /** The command line of the scaffold's own process. */
   process?: RegExp
@@ -31,6 +31,12 @@ export const KILLED: readonly Killed[] = [
     scaffold: 'mini-swe-agent',
     targets: ['worker', 'gateway', 'scaffold', 'container'],
     process: /^\S*python3 -I -c/,
+    testCommand: DIFFERING,
+  },
+  {
+    scaffold: 'qwen-code',
+    targets: ['worker', 'gateway', 'scaffold', 'container'],
+    process: /\/qwen-code\/cli\.js /,
     testCommand: DIFFERING,
   },
 ]
