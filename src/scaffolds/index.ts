@@ -3,7 +3,7 @@ import { qwenCode } from './qwenCode.ts'
 import type { Scaffold } from './port.ts'
 
 /** The agents that are not prchain's own. */
-const SCAFFOLDS: readonly Scaffold[] = [miniSweAgent, qwenCode]
+export const SCAFFOLDS: readonly Scaffold[] = [miniSweAgent, qwenCode]
 
 /** A scaffold by its name; null for prchain's own. */
 export function findScaffold(name: string): Scaffold | null {
