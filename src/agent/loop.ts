@@ -168,7 +168,7 @@ export async function playTurns(options: {
   async function think(turn: Turn, step: number): Promise<ChatReply | 'context-exceeded'> {
     const key = callKey(rollout, turn.stage, turn.round, step)
     const stored = await ports.store.getRecord<CallRecord>(recordKey.call(key))
-    if (stored) return (await ask(turn, key, conversation.redraft(stored.request.elision ?? null)))!
+    if (stored) return (await ask(turn, key, conversation.redraft(stored.request.elision ?? null), stored))!
     const draft = conversation.draft(frame.contextTokens)
     if (draft.tokens > frame.contextTokens) return 'context-exceeded'
     const reply = await ask(turn, key, draft)
@@ -178,12 +178,12 @@ export async function playTurns(options: {
   }
 
   /** Null when the provider says that the request is too long. */
-  async function ask(turn: Turn, key: string, draft: Draft): Promise<ChatReply | null> {
+  async function ask(turn: Turn, key: string, draft: Draft, known?: CallRecord): Promise<ChatReply | null> {
     const { stage } = turn
     const { messages, elision } = draft
     const request = { model: frame.model, messages, tools: AGENT_TOOLS, seed: frame.seed }
     const play = { role: 'agent', chain: frame.chain, rollout, stage, ...splitRound(turn.round) } as const
-    const call = { key, request, prefix: conversation.prefix(), elision, play, fence, signal }
+    const call = { key, request, prefix: conversation.prefix(), elision, known, play, fence, signal }
     const answer = await ports.complete(call).catch((error: ModelError) => {
       if (error.name === 'ModelError' && error.kind === 'context') return null
       throw error

@@ -19,6 +19,8 @@ export interface Call {
   prefix: { key: string; count: number } | null
   /** What was left out of the prefix's messages; nothing when absent. */
   elision?: Elision | null
+  /** The key's record, by who has read it already. */
+  known?: CallRecord | undefined
   play: Play
   fence: Fence
   signal: AbortSignal
@@ -36,9 +38,9 @@ export type Complete = (call: Call) => Promise<{ reply: ChatReply; isStored: boo
 export function createComplete(ports: { store: Store; model: ChatModel } & Patience): Complete {
   const { store, model, redact } = ports
 
-  return async ({ key, request, prefix, elision, play, fence, signal }) => {
+  return async ({ key, request, prefix, elision, known, play, fence, signal }) => {
     const digest = digestOfRequest(request)
-    const stored = await store.getRecord<CallRecord>(recordKey.call(key))
+    const stored = known ?? (await store.getRecord<CallRecord>(recordKey.call(key)))
     if (stored) return { reply: agreed(stored, digest).reply, isStored: true }
 
     const { model: name, messages, tools, ...parameters } = request
