@@ -155,7 +155,7 @@ async function assembleSample(options: {
       score: result.score,
       hasPassedTests: verdict.hasPassedTests,
       patch: result.patch,
-      messages: [own[0]!, own.at(-1)! + 1],
+      messages: [messages.findIndex(({ stage }) => stage === result.stage), own.at(-1)! + 1],
       steps: assistants.length,
       toolCalls: assistants.reduce((sum, message) => sum + (message.tool_calls?.length ?? 0), 0),
       usage: usageByStage[result.stage] ?? noUsage(),
