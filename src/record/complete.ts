@@ -19,8 +19,8 @@ export interface Call {
   prefix: { key: string; count: number } | null
   /** What was left out of the prefix's messages; nothing when absent. */
   elision?: Elision | null
-  /** The key's record, by who has read it already. */
-  known?: CallRecord | undefined
+  /** What the key has on record, by one who has just read it; looked up when absent. */
+  known?: CallRecord | null
   play: Play
   fence: Fence
   signal: AbortSignal
@@ -40,7 +40,7 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
 
   return async ({ key, request, prefix, elision, known, play, fence, signal }) => {
     const digest = digestOfRequest(request)
-    const stored = known ?? (await store.getRecord<CallRecord>(recordKey.call(key)))
+    const stored = known === undefined ? await store.getRecord<CallRecord>(recordKey.call(key)) : known
     if (stored) return { reply: agreed(stored, digest).reply, isStored: true }
 
     const { model: name, messages, tools, ...parameters } = request
