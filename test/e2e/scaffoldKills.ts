@@ -53,7 +53,7 @@ export const KILLED: readonly Killed[] = [
 ]
 
 /** The scaffold's own deaths in one round that are kept below what parks a chain. */
-const MOST_IN_A_ROUND = 2
+const MOST_IN_A_ROUND = 3
 const MOMENT_SECONDS = 240
 
 /**
