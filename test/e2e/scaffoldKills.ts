@@ -13,7 +13,7 @@ import { countCalls, planKills, watchRollout, type Kill, type Moment, type Targe
 import { exampleForTests, openLab, until, type Lab } from './lab.ts'
 
 interface Killed {
-  scaffold: 'native' | 'mini-swe-agent' | 'sii-cli'
+  scaffold: 'native' | 'mini-swe-agent' | 'qwen-code' | 'sii-cli'
   settings?: Partial<Config>
   targets: readonly Target[]
   /** The command line of the scaffold's own process. */
@@ -34,6 +34,12 @@ export const KILLED: readonly Killed[] = [
     scaffold: 'mini-swe-agent',
     targets: ['worker', 'gateway', 'scaffold', 'container'],
     process: /^\S*python3 -I -c/,
+    testCommand: DIFFERING,
+  },
+  {
+    scaffold: 'qwen-code',
+    targets: ['worker', 'gateway', 'scaffold', 'container'],
+    process: /\/qwen-code\/cli\.js /,
     testCommand: DIFFERING,
   },
 ]
