@@ -56,6 +56,7 @@ async function openBench() {
     const running = await startGateway({
       ...{ store, normalisations: () => [], listen: { socketPath }, redact: (text: string) => text },
       exchange: () => Promise.reject(new Error('no provider is asked')),
+      wait: () => Promise.resolve(),
       selfTest: () => {
         tested++
         return scaffold.selfTest

@@ -9,6 +9,7 @@ import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
 import { exampleForTests, openLab, until, type Lab } from './lab.ts'
+import { checkSample } from './sampleCheck.ts'
 
 const docker = await dockerForTests()
 const server = await temporalForTests()
@@ -87,6 +88,7 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
 
     const [sample] = lab.samples('whole')
     expect(sample).toMatchObject({ scaffold: 'qwen-code' })
+    await checkSample(lab.store, sample!)
     expect(sample!.tools.map(({ function: { name } }) => name)).toEqual(
       expect.arrayContaining(['read_file', 'edit', 'write_file', 'run_shell_command', 'tool_search']),
     )
