@@ -101,7 +101,7 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
     await until(
       'an exchange of the refinement',
       async () => (await lab.store.listRecords(recordKey.exchanges(id, 0, 1))).length >= 2,
-      120,
+      240,
     )
     const [container] = await client.listContainers({ filters: { label: [`prchain.rollout=${id}`] } })
     await client.getContainer(container!.Id).kill()
