@@ -49,6 +49,7 @@ const child = require('node:child_process').spawn(spec.interpreter, [cli, ...fla
     QWEN_CODE_SUPPRESS_YOLO_WARNING: '1',
     QWEN_CODE_DISABLE_PRECONNECT: '1',
     QWEN_CODE_DISABLE_CRON: '1',
+    QWEN_CODE_NO_RELAUNCH: '1',
     NO_COLOR: '1',
   },
 })
