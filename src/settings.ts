@@ -238,6 +238,31 @@ export const SETTINGS = {
     help: 'whether queries give the names and texts that tests demand (true)',
   },
   maxSteps: { schema: whole(1).default(300), env: 'PRCHAIN_MAX_STEPS', help: 'steps of one round' },
+  maxStageSteps: {
+    schema: whole(1).nullable().default(null),
+    env: 'PRCHAIN_MAX_STAGE_STEPS',
+    help: 'steps of a stage, all its rounds together; of the native agent',
+  },
+  maxStageTokens: {
+    schema: whole(1).nullable().default(null),
+    env: 'PRCHAIN_MAX_STAGE_TOKENS',
+    help: 'tokens of a stage, prompts and replies; of the native agent',
+  },
+  maxChainSteps: {
+    schema: whole(1).nullable().default(null),
+    env: 'PRCHAIN_MAX_CHAIN_STEPS',
+    help: 'steps of a rollout; of the native agent',
+  },
+  maxChainTokens: {
+    schema: whole(1).nullable().default(null),
+    env: 'PRCHAIN_MAX_CHAIN_TOKENS',
+    help: 'tokens of a rollout, prompts and replies; of the native agent',
+  },
+  contextTokens: {
+    schema: whole(8_192).default(128_000),
+    env: 'PRCHAIN_CONTEXT_TOKENS',
+    help: 'window that the native agent’s conversation is kept within',
+  },
   environment: {
     schema: z.string().min(1).nullable().default(null),
     env: 'PRCHAIN_ENVIRONMENT',

@@ -51,7 +51,7 @@ export async function assembleSample(options: {
       score: result.score,
       hasPassedTests: verdict.hasPassedTests,
       patch: result.patch,
-      messages: [own[0]!, own.at(-1)! + 1],
+      messages: [messages.findIndex(({ stage }) => stage === result.stage), own.at(-1)! + 1],
       ...sumSteps(own.map((index) => messages[index]!)),
       rebuilds: lives.filter((life) => life.n > 1).length,
       restored: lives.filter((life) => life.restored !== null).length,
@@ -98,7 +98,7 @@ export async function assembleSample(options: {
     })
     if (played.status !== 'ended') throw new Error(`rollout ${context.id} has no whole record of its accepted stages`)
     const conversation = await traceNative(ports, context, played.conversation, facts)
-    return { conversation, segments: [0], version: null }
+    return { conversation, segments: played.segments, version: null }
   }
 
   async function toolsOf(sets: Sample['toolSets']): Promise<SentTool[]> {

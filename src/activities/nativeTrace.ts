@@ -1,4 +1,4 @@
-import type { TracedMessage } from '../agent/loop.ts'
+import type { TracedMessage } from '../agent/conversation.ts'
 import { callKey, readCommandPlace, recordKey } from '../domain/identifiers.ts'
 import type { Traced } from '../domain/sample.ts'
 import type { CallRecord, CommandRecord } from '../formats/record.ts'
@@ -7,8 +7,8 @@ import type { RolloutContext } from './rolloutContext.ts'
 import type { StepFacts } from './stepFacts.ts'
 
 /**
- * The native agent's conversation with what the record says of its steps: the n-th turn of a round is the round's n-th
- * call, and the answers after it are those to its tool calls, in order.
+ * The native agent's conversation with what the record says of its steps: the n-th turn of a round, each counted where it
+ * was new, is the round's n-th call, and the answers after it are those to its tool calls, in order.
  */
 export async function traceNative(
   { store }: Pick<Ports, 'store'>,
@@ -18,10 +18,12 @@ export async function traceNative(
 ): Promise<Traced[]> {
   const rounds = new Map<string, { steps: number; answers: number; commands: Promise<Map<string, CommandRecord[]>> }>()
   const traced: Traced[] = []
-  for (const one of conversation) traced.push({ ...one, isRepeated: false, ...(await factsOf(one)) })
+  for (const one of conversation) traced.push({ ...one, ...(await factsOf(one)) })
   return traced
 
-  async function factsOf({ stage, round, message }: TracedMessage): Promise<Pick<Traced, 'step' | 'execution'>> {
+  async function factsOf(one: TracedMessage): Promise<Pick<Traced, 'step' | 'execution'>> {
+    const { stage, round, message, isRepeated } = one
+    if (isRepeated) return { step: null, execution: null }
     const place = `${stage}/${round}`
     const played = rounds.get(place) ?? { steps: 0, answers: 0, commands: commandsOf(stage, round) }
     rounds.set(place, played)

@@ -1,19 +1,29 @@
+import { digestOfJson } from '../domain/digest.ts'
 import { callKey, commandKey, recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
+import { isCircling } from '../domain/repetition.ts'
+import { bytesOf, estimateTokens } from '../domain/tokens.ts'
 import { addUsage, noUsage } from '../domain/usage.ts'
-import type { AssistantMessage, ChatRequest, Message, Usage } from '../formats/chat.ts'
-import type { RoundEndRecord } from '../formats/record.ts'
+import type { ChatReply, Message, Usage } from '../formats/chat.ts'
+import type { CallRecord, RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import type { ModelError } from '../model/port.ts'
-import type { Complete } from '../record/complete.ts'
+import type { Call, Complete } from '../record/complete.ts'
 import type { Exec } from '../record/exec.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Sandbox } from '../sandbox/port.ts'
 import type { Store } from '../store/port.ts'
-import { playToolCall } from './toolCalls.ts'
+import { openConversation, type Draft, type TracedMessage } from './conversation.ts'
+import { findSpentLimit, spentOf, type AgentLimits, type Spent } from './limits.ts'
+import { playMessage, type PlayedMessage } from './message.ts'
+import { observationLimit } from './observation.ts'
 import { AGENT_TOOLS } from './tools.ts'
 
 const LONGEST_SILENCE = 3
+const MOST_FAULTS = 5
 const NO_TOOL_CALL = 'Your last message called no tool. Call one; when the work is done, call `submit`.'
+const CUT_OFF = `Your last message was cut off where the longest reply ends. Say less at once. ${NO_TOOL_CALL}`
+const CIRCLING =
+  'You repeat yourself: the same calls give the same results, again and again. Do something else; when the work is done, call `submit`.'
 
 /** A user message that opens a round, and the round's place. */
 export interface Turn {
@@ -38,7 +48,9 @@ export interface AgentFrame {
   system: string
   model: string
   seed: number
-  maxSteps: number
+  limits: AgentLimits
+  /** The window that requests are kept within, in tokens. */
+  contextTokens: number
   commandTimeoutMs: number
 }
 
@@ -60,18 +72,13 @@ export type Played =
       status: 'ended'
       ending: RoundEnding
       steps: number
+      /** All that the model saw, and where in it another conversation begins. */
       conversation: TracedMessage[]
+      segments: number[]
       usageByStage: Usage[]
       progress: Progress
     }
   | { status: 'paused'; steps: number; progress: Progress }
-
-/** A message as the model saw it, with its place. */
-export interface TracedMessage {
-  stage: number
-  round: RoundId
-  message: Message
-}
 
 /**
  * The native agent: plays all turns of a rollout's conversation from its beginning, taking what is on record from the
@@ -88,105 +95,126 @@ export async function playTurns(options: {
   onProgress: (progress: Progress) => void
 }): Promise<Played> {
   const { ports, frame, turns, fence, signal, isPausing, onProgress } = options
-  const messages: Message[] = [{ role: 'system', content: frame.system }]
-  const trace: TracedMessage[] = [{ stage: 0, round: 0, message: messages[0]! }]
-  const progress: Progress = {
-    stage: 0,
-    round: 0,
-    step: 0,
-    liveSteps: 0,
-    lastTool: '',
-    usage: noUsage(),
-  }
+  const { rollout, limits } = frame
+  const conversation = openConversation(AGENT_TOOLS)
+  conversation.push({ stage: 0, round: 0 }, { role: 'system', content: frame.system }, 'frame')
+  const progress: Progress = { stage: 0, round: 0, step: 0, liveSteps: 0, lastTool: '', usage: noUsage() }
   const usageByStage: Usage[] = []
-  let prefix: { key: string; count: number } | null = null
+  const spentByStage: Spent[] = []
   let last: { ending: RoundEnding; steps: number } = { ending: 'submitted', steps: 0 }
 
   for (const turn of turns) {
     Object.assign(progress, { stage: turn.stage, round: turn.round, step: 0 })
-    push(turn, { role: 'user', content: turn.text })
+    conversation.push(turn, { role: 'user', content: turn.text }, 'frame')
     const played = await playRound(turn)
     if (played === 'paused') return { status: 'paused', steps: progress.step, progress }
     last = played
   }
-  return { status: 'ended', ...last, conversation: trace, usageByStage, progress }
+  const { messages, segments } = conversation.trace()
+  return { status: 'ended', ...last, conversation: messages, segments, usageByStage, progress }
 
   async function playRound(turn: Turn): Promise<{ ending: RoundEnding; steps: number } | 'paused'> {
-    const endKey = recordKey.round(frame.rollout, turn.stage, turn.round, 'end')
+    const endKey = recordKey.round(rollout, turn.stage, turn.round, 'end')
     const ended = await ports.store.getRecord<RoundEndRecord>(endKey)
+    const seen = { formatErrors: 0, circles: 0 }
     let silence = 0
+    let faults = 0
+    let steps: string[] = []
     for (let step = 0; ; step++) {
       progress.step = step
       if (ended && step === ended.steps) return ended
-      if (step >= frame.maxSteps) return end('step-limit', step)
+      const spent = findSpentLimit(limits, {
+        roundSteps: step,
+        stage: spentOf([spentByStage[turn.stage]]),
+        chain: spentOf(spentByStage),
+      })
+      if (spent) return end(spent, step)
       if (silence >= LONGEST_SILENCE) return end('no-tool-call', step)
+      if (faults >= MOST_FAULTS) return end('format-errors', step)
+      if (seen.circles > 1) return end('loop', step)
       if (!ended && isPausing(progress)) return 'paused'
       const reply = await think(turn, step)
       if (reply === 'context-exceeded') return end('context-exceeded', step)
-      push(turn, reply)
-      const calls = reply.tool_calls ?? []
-      silence = calls.length === 0 ? silence + 1 : 0
-      if (calls.length === 0) push(turn, { role: 'user', content: NO_TOOL_CALL })
-      if ((await act(turn, step, calls)) === 'submitted') return end('submitted', step + 1)
+      const played = await act(turn, step, reply)
+      const isSilent = played.called === 0
+      const isFaulty = played.called === played.faults
+      seen.formatErrors += isSilent ? 1 : played.faults
+      if (played.hasSubmitted) return end('submitted', step + 1)
+
+      silence = isSilent ? silence + 1 : 0
+      faults = isFaulty ? faults + 1 : 0
+      steps = isFaulty ? [] : [...steps, digestOfJson(played.outcomes)]
+      if (isSilent) tell(turn, reply.finishReason === 'length' ? CUT_OFF : NO_TOOL_CALL)
+      else if (isCircling(steps)) {
+        seen.circles++
+        steps = []
+        if (seen.circles === 1) tell(turn, CIRCLING)
+      }
       onProgress(progress)
     }
 
     async function end(ending: RoundEnding, steps: number) {
       await fence.check()
-      const { value } = await ports.store.putRecord(endKey, { format: 'prchain.round-end/1', ending, steps })
-      return value
+      const record: RoundEndRecord = { format: 'prchain.round-end/1', ending, steps, ...seen }
+      return (await ports.store.putRecord(endKey, record)).value
     }
   }
 
-  async function think(turn: Turn, step: number): Promise<AssistantMessage | 'context-exceeded'> {
-    const key = callKey(frame.rollout, turn.stage, turn.round, step)
-    const request: ChatRequest = { model: frame.model, messages: [...messages], tools: AGENT_TOOLS, seed: frame.seed }
-    const play = {
-      role: 'agent',
-      chain: frame.chain,
-      rollout: frame.rollout,
-      stage: turn.stage,
-      ...splitRound(turn.round),
-    } as const
-    try {
-      const { reply, isStored } = await ports.complete({ key, request, prefix, play, fence, signal })
-      prefix = { key, count: messages.length }
-      if (!isStored) progress.liveSteps++
-      progress.usage = addUsage(progress.usage, reply.usage)
-      usageByStage[turn.stage] = addUsage(usageByStage[turn.stage] ?? noUsage(), reply.usage)
-      return reply.message
-    } catch (error) {
-      if ((error as ModelError).name === 'ModelError' && (error as ModelError).kind === 'context')
-        return 'context-exceeded'
+  function tell(turn: Turn, text: string): void {
+    conversation.push(turn, { role: 'user', content: text }, 'step')
+  }
+
+  /** What was left out of a recorded call's request is told by its record, so that no other rule can change it afterwards. */
+  async function think(turn: Turn, step: number): Promise<ChatReply | 'context-exceeded'> {
+    const key = callKey(rollout, turn.stage, turn.round, step)
+    const known = await ports.store.getRecord<CallRecord>(recordKey.call(key))
+    if (known) return (await ask(turn, { key, known }, conversation.redraft(known.request.elision ?? null)))!
+    const draft = conversation.draft(frame.contextTokens)
+    if (draft.tokens > frame.contextTokens) return 'context-exceeded'
+    const reply = await ask(turn, { key, known }, draft)
+    if (reply) return reply
+    const shorter = conversation.shorten(draft)
+    return (shorter && (await ask(turn, { key, known }, shorter))) ?? 'context-exceeded'
+  }
+
+  /** Null when the provider says that the request is too long. */
+  async function ask(turn: Turn, at: Pick<Call, 'key' | 'known'>, draft: Draft): Promise<ChatReply | null> {
+    const { stage } = turn
+    const { messages, elision } = draft
+    const request = { model: frame.model, messages, tools: AGENT_TOOLS, seed: frame.seed }
+    const play = { role: 'agent', chain: frame.chain, rollout, stage, ...splitRound(turn.round) } as const
+    const call: Call = { ...at, request, prefix: conversation.prefix(), elision, play, fence, signal }
+    const answer = await ports.complete(call).catch((error: ModelError) => {
+      if (error.name === 'ModelError' && error.kind === 'context') return null
       throw error
-    }
+    })
+    if (!answer) return null
+    const { reply, isStored } = answer
+    const { usage } = reply
+    conversation.commit(draft, { key: at.key, usage })
+    conversation.push(turn, reply.message, 'step')
+    if (!isStored) progress.liveSteps++
+    progress.usage = addUsage(progress.usage, usage)
+    usageByStage[stage] = addUsage(usageByStage[stage] ?? noUsage(), usage)
+    const counted = usage.promptTokens + usage.completionTokens
+    const tokens = counted > 0 ? counted : draft.tokens + estimateTokens(bytesOf(reply.message), null)
+    spentByStage[stage] = spentOf([spentByStage[stage], { steps: 1, tokens }])
+    return reply
   }
 
-  /** Plays the tool calls of one message in order. A submit ends the round; calls after it are answered as not run. */
-  async function act(turn: Turn, step: number, calls: NonNullable<AssistantMessage['tool_calls']>) {
-    let hasSubmitted = false
-    for (const [index, call] of calls.entries()) {
-      progress.lastTool = call.function.name
-      const outcome = hasSubmitted
-        ? ({ kind: 'observation', text: 'Not run: the work was already submitted.' } as const)
-        : await playToolCall(call, {
-            timeoutMs: frame.commandTimeoutMs,
-            run: async (n, command) => {
-              const key = commandKey(frame.rollout, turn.stage, turn.round, step, index, n)
-              const done = await ports.exec({ key, command, sandbox: ports.sandbox, fence, signal })
-              const { exitCode, isTimedOut, sizeBytes, leftRunning } = done.record.outcome
-              return { exitCode, isTimedOut, sizeBytes, leftRunning, output: done.output, isText: done.isText }
-            },
-          })
-      if (outcome.kind === 'submitted') hasSubmitted = true
-      const text = outcome.kind === 'submitted' ? 'Submitted.' : outcome.text
-      push(turn, { role: 'tool', tool_call_id: call.id, content: text })
-    }
-    return hasSubmitted ? 'submitted' : 'acted'
-  }
-
-  function push(turn: Turn, message: Message) {
-    messages.push(message)
-    trace.push({ stage: turn.stage, round: turn.round, message })
+  async function act(turn: Turn, step: number, { message }: ChatReply): Promise<PlayedMessage> {
+    return playMessage(message, {
+      name: `${turn.stage}-${turn.round}-${step}`,
+      limit: observationLimit(frame.contextTokens),
+      timeoutMs: frame.commandTimeoutMs,
+      onCall: (name) => (progress.lastTool = name),
+      answer: (answer: Message) => conversation.push(turn, answer, 'step'),
+      run: async (index, n, command) => {
+        const key = commandKey(rollout, turn.stage, turn.round, step, index, n)
+        const done = await ports.exec({ key, command, sandbox: ports.sandbox, fence, signal })
+        const { exitCode, isTimedOut, sizeBytes, leftRunning } = done.record.outcome
+        return { exitCode, isTimedOut, sizeBytes, leftRunning, output: done.output, isText: done.isText }
+      },
+    })
   }
 }

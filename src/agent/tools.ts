@@ -6,14 +6,22 @@ const path = { type: 'string', description: 'A path relative to the repository.'
 export const AGENT_TOOLS: readonly Tool[] = [
   tool(
     'shell',
-    'Run a bash command in the repository. Standard output and standard error come back together. Processes that it leaves in the background are stopped when it ends.',
+    'Run a bash command in the repository. Standard output and error come back together; of a long output head and tail, and the whole as a file. What it leaves running in the background is stopped when it ends.',
+    { command: { type: 'string', description: 'The command.' } },
+  ),
+  tool(
+    'search',
+    'Find lines in the files of the repository, as `path:line:text`. Files that git ignores are left out unless `path` is one.',
     {
-      command: { type: 'string', description: 'The command.' },
+      pattern: { type: 'string', description: 'An extended regular expression, as of `grep -E`.' },
+      path: { type: 'string', description: 'The file or folder to look in; the whole repository without it.' },
+      glob: { type: 'string', description: 'Only files with such a name, as `*.py`.' },
     },
+    ['pattern'],
   ),
   tool(
     'view',
-    'Show a text file, or the names in a folder.',
+    'Show a text file, or lines of it, as it stands; or the names in a folder.',
     {
       path,
       start: { type: 'integer', description: 'First line, from 1.' },
@@ -21,7 +29,7 @@ export const AGENT_TOOLS: readonly Tool[] = [
     },
     ['path'],
   ),
-  tool('edit', 'Replace one passage of a text file. `old` must occur exactly once.', {
+  tool('edit', 'Replace one passage of a text file. `old` must occur exactly once, or nothing is changed.', {
     path,
     old: { type: 'string', description: 'The passage as it stands, with enough lines around it to be unique.' },
     new: { type: 'string', description: 'What stands there afterwards.' },

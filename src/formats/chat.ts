@@ -67,6 +67,14 @@ export const chatReply = z.object({
   message: message.options[2],
   finishReason: z.string(),
   usage,
+  /** What else it sent, such as a refusal or log probabilities: members of the message, of the choice around it, of the whole. Absent when there was nothing. */
+  other: z
+    .object({
+      message: z.record(z.string(), z.unknown()).optional(),
+      choice: z.record(z.string(), z.unknown()).optional(),
+      whole: z.record(z.string(), z.unknown()).optional(),
+    })
+    .optional(),
 })
 /** What the provider answered. */
 export type ChatReply = z.infer<typeof chatReply>

@@ -2,12 +2,36 @@ import { z } from 'zod'
 import { chatReply, message } from './chat.ts'
 import { blobRef, gitSha, instant } from './common.ts'
 import { masked } from './masked.ts'
+import { roundEnding } from './rollout.ts'
 
 /** Failed tries before a reply, in order: what the provider said. */
 export const failedTries = z.array(z.object({ kind: z.string(), message: z.string(), at: instant }))
 
 /** The call whose first messages, so many, a request's begin with: only what came after is stored again. */
 export const requestPrefix = z.object({ key: z.string(), count: z.number().int().positive() })
+
+/** Messages `[from, to)` of a request, in whose place one stands: the same observation with the note as its text, or a user's message. */
+export const leftOut = z.object({
+  from: z.number().int().nonnegative(),
+  to: z.number().int().positive(),
+  note: z.string(),
+})
+/** Messages of a request in whose place a note stands. */
+export type LeftOut = z.infer<typeof leftOut>
+
+/** What was left out of the conversation before a call, so that it fits the model's window. */
+export const elision = z.object({
+  /** `window`: by the stated rule. `refused`: the provider said that the request was too long. */
+  reason: z.enum(['window', 'refused']),
+  /** What was taken for the window. */
+  windowTokens: z.number().int(),
+  /** What the request was reckoned at before. */
+  estimatedTokens: z.number().int(),
+  /** By the messages of the prefix's request, in order. */
+  leftOut: z.array(leftOut),
+})
+/** What was left out of the conversation before a call. */
+export type Elision = z.infer<typeof elision>
 
 /**
  * What `complete` stores: one model call. The conversation is not stored again with each call: `prefix` names the call
@@ -24,6 +48,8 @@ export const callRecord = z.object({
     /** The tools as sent, a JSON array in the store; null when none were. */
     tools: blobRef.nullable(),
     prefix: requestPrefix.nullable(),
+    /** Absent when the request goes on from the prefix's as it was. */
+    elision: elision.optional(),
     messages: z.array(message),
   }),
   reply: chatReply,
@@ -116,8 +142,12 @@ export type LifeRecord = z.infer<typeof lifeRecord>
 /** How a round of the agent ended: after which step, and why. */
 export const roundEndRecord = z.object({
   format: z.literal('prchain.round-end/1'),
-  ending: z.enum(['submitted', 'step-limit', 'no-tool-call', 'context-exceeded']),
+  ending: roundEnding,
   steps: z.number().int().nonnegative(),
+  /** The native agent's: tool calls that could not be understood, and messages without one. */
+  formatErrors: z.number().int().nonnegative().optional(),
+  /** The native agent's: how often it was told that it goes in a circle. */
+  circles: z.number().int().nonnegative().optional(),
   /** The scaffold's own trajectory file, kept beside ours; null or absent where it has none. */
   trajectory: blobRef.nullish(),
   /** What the launches leave that the round did not end with; absent where the agent is prchain's own. */

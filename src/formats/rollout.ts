@@ -18,7 +18,18 @@ export const ending = z.enum([
 export type Ending = z.infer<typeof ending>
 
 /** How a round ends: the agent submitted, or a limit did it. */
-export const roundEnding = z.enum(['submitted', 'step-limit', 'no-tool-call', 'context-exceeded'])
+export const roundEnding = z.enum([
+  'submitted',
+  'step-limit',
+  'no-tool-call',
+  'format-errors',
+  'loop',
+  'context-exceeded',
+  'stage-steps',
+  'stage-tokens',
+  'chain-steps',
+  'chain-tokens',
+])
 /** How a round ends. */
 export type RoundEnding = z.infer<typeof roundEnding>
 
@@ -36,6 +47,13 @@ export const rolloutSettings = z.object({
   threshold: z.number().min(0).max(1),
   refinements: z.number().int().min(0).max(20),
   maxSteps: z.number().int().min(1),
+  /** The native agent's, of a stage's rounds together and of all stages together; null for no limit. */
+  maxStageSteps: z.number().int().min(1).nullable(),
+  maxStageTokens: z.number().int().min(1).nullable(),
+  maxChainSteps: z.number().int().min(1).nullable(),
+  maxChainTokens: z.number().int().min(1).nullable(),
+  /** The window that the native agent's conversation is kept within, in tokens. */
+  contextTokens: z.number().int().min(1),
   overview: z.enum(['every', 'first']),
   hasInterface: z.boolean(),
   seed: z.number().int(),

@@ -14,7 +14,7 @@ const count = z
   .nullish()
   .transform((n) => n ?? 0)
 
-const completion = z.object({
+const completion = z.looseObject({
   id: z
     .string()
     .nullish()
@@ -25,12 +25,12 @@ const completion = z.object({
     .transform((model) => model ?? ''),
   choices: z
     .array(
-      z.object({
+      z.looseObject({
         finish_reason: z
           .string()
           .nullish()
           .transform((reason) => reason ?? ''),
-        message: z.object({
+        message: z.looseObject({
           content: z
             .string()
             .nullish()
@@ -109,8 +109,8 @@ function parseReply(body: unknown, asked: string): ChatReply {
       'malformed',
       `the reply of ${asked} is not a chat completion: ${z.prettifyError(parsed.error)}`,
     )
-  const { id, model, choices, usage } = parsed.data
-  const { message, finish_reason } = choices[0]!
+  const { id, model, choices, usage, ...whole } = parsed.data
+  const { message, finish_reason, ...choice } = choices[0]!
   const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens
   return {
     id,
@@ -128,7 +128,19 @@ function parseReply(body: unknown, asked: string): ChatReply {
       cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
       ...(typeof reasoningTokens === 'number' ? { reasoningTokens } : {}),
     },
+    ...otherOf({ message, choice, whole }),
   }
+}
+
+const KNOWN = ['role', 'content', 'reasoning_content', 'tool_calls', 'index', 'object', 'created']
+
+/** The members that say something and have no place of their own. */
+function otherOf(parts: Record<string, Record<string, unknown>>): Pick<ChatReply, 'other'> {
+  const other = Object.entries(parts).flatMap(([part, members]) => {
+    const told = Object.entries(members).filter(([name, value]) => value !== null && !KNOWN.includes(name))
+    return told.length === 0 ? [] : [[part, Object.fromEntries(told)]]
+  })
+  return other.length === 0 ? {} : { other: Object.fromEntries(other) as ChatReply['other'] }
 }
 
 function translate(error: unknown, model: string): unknown {

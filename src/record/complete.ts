@@ -1,8 +1,9 @@
 import { digestOfRequest } from '../domain/conversation.ts'
+import { countLeft } from '../domain/elision.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { listMasked } from '../domain/masked.ts'
 import type { ChatReply, ChatRequest, Message } from '../formats/chat.ts'
-import type { CallRecord } from '../formats/record.ts'
+import type { CallRecord, Elision } from '../formats/record.ts'
 import type { ChatModel, Play } from '../model/port.ts'
 import type { Store } from '../store/port.ts'
 import { DivergedError } from './divergence.ts'
@@ -16,6 +17,10 @@ export interface Call {
   request: ChatRequest
   /** The recorded call whose messages this request's begin with, so that only what came after is stored again. */
   prefix: { key: string; count: number } | null
+  /** What was left out of the prefix's messages; nothing when absent. */
+  elision?: Elision | null
+  /** What the key has on record, by one who has just read it; looked up when absent. */
+  known?: CallRecord | null
   play: Play
   fence: Fence
   signal: AbortSignal
@@ -33,13 +38,13 @@ export type Complete = (call: Call) => Promise<{ reply: ChatReply; isStored: boo
 export function createComplete(ports: { store: Store; model: ChatModel } & Patience): Complete {
   const { store, model, redact } = ports
 
-  return async ({ key, request, prefix, play, fence, signal }) => {
+  return async ({ key, request, prefix, elision, known, play, fence, signal }) => {
     const digest = digestOfRequest(request)
-    const stored = await store.getRecord<CallRecord>(recordKey.call(key))
+    const stored = known === undefined ? await store.getRecord<CallRecord>(recordKey.call(key)) : known
     if (stored) return { reply: agreed(stored, digest).reply, isStored: true }
 
     const { model: name, messages, tools, ...parameters } = request
-    const added = messages.slice(prefix?.count ?? 0) as Message[]
+    const added = messages.slice(countLeft(prefix?.count ?? 0, elision?.leftOut ?? [])) as Message[]
     const before = prefix && (await store.getRecord<CallRecord>(recordKey.call(prefix.key)))
     await fence.check()
     const startedAt = new Date().toISOString()
@@ -65,6 +70,7 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
         parameters: parameters as Record<string, number>,
         tools: tools ? await store.putBlob(JSON.stringify(tools)) : null,
         prefix,
+        ...(elision ? { elision } : {}),
         messages: added,
       },
       reply: JSON.parse(redact(JSON.stringify(reply))) as ChatReply,

@@ -70,7 +70,10 @@ export function createAgent({ references, seed }: { references: References; seed
       ...(play.phase === 'rebase' ? ['rebase'] : []),
       play.round,
     ]
-    const isAtStart = play.phase === 'work' && play.round === 0 && history.observations.length === 0
+    const isAgain = history.isAgain || history.isLacking
+    const observations = history.isLacking ? [] : history.observations
+    const messagesBefore = history.messagesBefore + (history.isLacking ? history.observations.length : 0)
+    const isAtStart = play.phase === 'work' && play.round === 0 && observations.length === 0 && !isAgain
     if (isAtStart && flaws.has('no-tool-call') && !history.hasSilence) {
       const { think, say } = phraseFor('silent', '', seed, ...place)
       return { content: say, reasoning: think, toolCalls: [] }
@@ -92,10 +95,14 @@ export function createAgent({ references, seed }: { references: References; seed
       round: play.round,
       phase: play.phase,
       opening: history.opening,
+      isAgain,
+      extraStepsTaken: history.isLacking ? history.extraSteps : history.extraStepsBefore,
       earlierNames: await earlierNamesOf(settings, play),
     }
-    const move = nextMove(round, history.observations)
-    const reply = replyOf(move, [seed, ...place, history.observations.length, Number(history.hasBadArguments)])
+    const move = nextMove(round, observations)
+    const matter = history.isLacking ? 'again' : move.matter
+    const ordinal = messagesBefore + observations.length
+    const reply = replyOf({ ...move, matter }, [seed, ...place, ordinal, Number(history.hasBadArguments)])
     const isBad = isAtStart && flaws.has('bad-arguments') && !history.hasBadArguments && reply.toolCalls.length > 0
     return isBad ? withBadArguments(reply) : reply
   }

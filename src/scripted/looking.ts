@@ -8,7 +8,9 @@ export const LARGEST_READ_BYTES = 300_000
 const LARGEST_VIEW_BYTES = 15_000
 const CHUNK_BYTES = 11_400
 const PATHS_IN_A_SURVEY = 100
-const CUT = /\n\[… \d+ bytes in all; the middle is left out …\]\n/
+const CUT = /\n\[… \d+ bytes in all; [^\n]*…\]\n/
+const BEYOND = / has \d+ lines?; there is no line \d+\.$/
+const SHOWN = /\n\[lines \d+-(\d+) of (\d+)[^\n]*\]$/
 
 interface Size {
   lines: number
@@ -19,6 +21,14 @@ interface View {
   path: string
   /** Lines from 1, or null for the whole file. */
   range: { start: number; end: number } | null
+}
+
+/** Searches for what speaks of the first of some files, where there is a tool for it. */
+export function* searchFor(bench: Bench, paths: readonly string[]): Playing<void> {
+  const name = paths[0]?.split('/').at(-1) ?? ''
+  const stem = name.replace(/\.[^.]*$/, '') || name
+  if (stem === '') return
+  yield* makeMove(bench, 'search', stem, bench.toolbox.search(stem.replaceAll(/[^\w-]/g, '.')))
 }
 
 /** Looks around and reads files, so that the bench knows each of the paths. */
@@ -91,10 +101,12 @@ function* readViews(bench: Bench, views: readonly View[]): Playing<Map<string, P
     )
     for (const [index, view] of some.entries()) {
       const found = pieces.get(view.path)
-      const text = withoutExitCode(observations[index] ?? '', asked[index]!.name)
-      if (text === null || text === `${view.path} is not a text file.`) pieces.set(view.path, null)
-      else if (!CUT.test(text)) found?.push({ start: view.range?.start ?? 1, text })
-      else if (view.range && view.range.start < view.range.end) open.unshift(...halve(view, view.range))
+      const { text, next } = readView(observations[index] ?? '', asked[index]!.name, view)
+      if (text === null) pieces.set(view.path, null)
+      else if (!CUT.test(text)) {
+        found?.push({ start: view.range?.start ?? 1, text })
+        if (next) open.unshift(next)
+      } else if (view.range && view.range.start < view.range.end) open.unshift(...halve(view, view.range))
       else pieces.set(view.path, null)
     }
   }
@@ -111,6 +123,20 @@ function halve(view: View, { start, end }: { start: number; end: number }): View
     { path: view.path, range: { start, end: middle } },
     { path: view.path, range: { start: middle + 1, end } },
   ]
+}
+
+/** What a view has shown, null when it has shown nothing of a text, and the view that goes on from there. */
+function readView(observation: string, tool: string, { path, range }: View): { text: string | null; next?: View } {
+  const seen = withoutExitCode(observation, tool)
+  if (seen === null || tool !== 'view') return { text: seen }
+  if (seen === `${path} is not a text file.`) return { text: null }
+  if (BEYOND.test(seen)) return { text: '' }
+  const shown = SHOWN.exec(seen)
+  if (!shown) return { text: seen }
+  const [last, lines] = [Number(shown[1]), Number(shown[2])]
+  const end = Math.min(range?.end ?? lines, lines)
+  const text = seen.slice(0, shown.index + 1)
+  return last < end ? { text, next: { path, range: { start: last + 1, end } } } : { text }
 }
 
 /** An observation as the file's text; null for a command that failed. A shell's observation ends with its exit code. */

@@ -11,6 +11,17 @@ const PHRASES = {
     ['{path} is where the behaviour lives, so I read it as it is.', 'Let me read {path}.'],
     ['Before an edit I want to see {path} itself.', 'Opening {path}.'],
   ],
+  again: [
+    ['What I read is no longer before me; without it I would be guessing.', 'I look again at what I need.'],
+    [
+      'The files that I read were left out to make room; they are quickly read again.',
+      'Once more a look at the files.',
+    ],
+  ],
+  search: [
+    ['Where is this used? A search tells what else a change would touch.', 'Looking for what goes with {path}.'],
+    ['Before {path} changes I want to know who speaks of it.', 'Searching for mentions of {path}.'],
+  ],
   extra: [['A small step on the way.', 'Noting where I am.']],
   edit: [
     ['The place in {path} is clear; a small edit keeps the rest as it is.', 'Changing {path}.'],
@@ -63,4 +74,9 @@ export function phraseFor(
 ): { think: string; say: string } {
   const [think, say] = drawOne<readonly [string, string]>(PHRASES[matter], seed, matter, ...place)
   return { think: think.replace('{path}', path), say: say.replace('{path}', path) }
+}
+
+/** Whether the agent said something, word for word, about a matter that names no path. */
+export function isOfMatter(matter: Matter, said: string): boolean {
+  return PHRASES[matter].some(([, say]) => say === said)
 }

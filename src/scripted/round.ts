@@ -3,7 +3,7 @@ import { changeFile, pathsToRead } from './changing.ts'
 import { readFeedback } from './feedback.ts'
 import { pathOf, type FilePatch, type PatchLine } from './gitPatch.ts'
 import { commentMarkOf } from './language.ts'
-import { lookAt } from './looking.ts'
+import { lookAt, searchFor } from './looking.ts'
 import type { StagePart } from './settings.ts'
 import { renameWords, wordsIn } from './symbols.ts'
 import { playRebase } from './rebasing.ts'
@@ -25,6 +25,10 @@ export interface RoundPart {
   phase: 'rebase' | 'work'
   /** The user message that opened the round: from round 1 on, the feedback. */
   opening: string
+  /** Whether the agent looks once more at what it had read, because it was left out of the conversation. */
+  isAgain: boolean
+  /** How many of the round's extra steps were taken before that. */
+  extraStepsTaken: number
   /** Names that the agent gave other than the reference in earlier stages. */
   earlierNames: ReadonlyMap<string, string>
 }
@@ -56,6 +60,7 @@ function* firstRound(round: RoundPart): Playing<void> {
   const { bench, work } = round
   const files = work.files.map((file) => file.reference)
   yield* lookAt(bench, pathsOf(files))
+  if (!round.isAgain) yield* searchFor(bench, pathsOf(files))
   yield* takeExtraSteps(round)
   if (work.isUnrelated) return yield* doUnrelated(bench, files)
   for (const file of work.files) {
@@ -99,11 +104,20 @@ function pathsOf(files: readonly FilePatch[]): string[] {
   return [...new Set(files.flatMap(pathsToRead))]
 }
 
-function* takeExtraSteps({ bench, part, markerFile, rollout, stage, round }: RoundPart): Playing<void> {
-  for (let step = 0; step < part.extraSteps; step++) {
-    const command = `echo ${quote(`${rollout}.${stage}.${round}.${step}`)} >> "${markerFile}"`
+function* takeExtraSteps(part: RoundPart): Playing<void> {
+  const { bench, markerFile, rollout, stage, round, extraStepsTaken } = part
+  const { extraSteps, extraOutputBytes } = part.part
+  for (let step = extraStepsTaken; step < extraSteps; step++) {
+    const marker = quote(`${rollout}.${stage}.${round}.${step}`)
+    const output = extraOutputBytes === 0 ? '' : `; ${extraOutputOf(step, extraOutputBytes)}`
+    const command = `echo ${marker} >> "${markerFile}"${output}`
     yield* makeMove(bench, 'extra', '', bench.toolbox.run(command))
   }
+}
+
+/** Prints so many bytes, in lines that tell the step. */
+function extraOutputOf(step: number, bytes: number): string {
+  return `yes 'line of extra step ${step}' | head -c ${bytes}`
 }
 
 function* doUnrelated(bench: Bench, files: readonly FilePatch[]): Playing<void> {

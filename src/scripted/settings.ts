@@ -68,6 +68,8 @@ export type Flaw = z.infer<typeof fullFlaw>
 const stagePart = z.strictObject({
   /** Further `shell` calls in each round before the first edit. */
   extraSteps: count.optional(),
+  /** So many bytes are printed by each of them. */
+  extraOutputBytes: count.optional(),
   /** Whether the first looks come two tool calls to a message. */
   parallel: z.boolean().optional(),
   /** A command run before the submit of each round; null for none. */
@@ -127,6 +129,7 @@ export type ScriptedSettings = z.infer<typeof scriptedSettings>
 
 const defaults: StagePart = {
   extraSteps: 0,
+  extraOutputBytes: 0,
   parallel: false,
   testCommand: null,
   includeTests: false,
@@ -144,6 +147,7 @@ export function stagePartOf(settings: ScriptedSettings, chain: string, stage: nu
     (layers.find((layer) => layer?.[key] !== undefined)?.[key] as StagePart[K] | undefined) ?? defaults[key]
   return {
     extraSteps: pick('extraSteps'),
+    extraOutputBytes: pick('extraOutputBytes'),
     parallel: pick('parallel'),
     testCommand: pick('testCommand'),
     includeTests: pick('includeTests'),

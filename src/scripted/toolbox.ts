@@ -7,6 +7,8 @@ export interface ToolUse {
 /** What the agent can do with the tools that a request names; null for what it cannot. */
 export interface Toolbox {
   run(command: string): ToolUse | null
+  /** Looks for the lines that match; not made up by a shell where there is no tool for it. */
+  search(pattern: string): ToolUse | null
   view(path: string, range?: { start: number; end: number }): ToolUse | null
   /** Replaces a passage; `whole` is what the file then is, for tools that can only write it all. */
   edit(path: string, passage: { old: string; new: string }, whole: string): ToolUse | null
@@ -34,6 +36,7 @@ export function createToolbox(names: ReadonlySet<string>, root: string): Toolbox
   return {
     run,
     write,
+    search: (pattern) => use('search', { pattern }),
     view(path, range) {
       const lines = range ? `${range.start},${range.end}p` : '1,$p'
       const part = range ? { offset: range.start - 1, limit: range.end - range.start + 1 } : {}

@@ -13,6 +13,7 @@ import {
 import type { Activities } from '../activities/activities.ts'
 import type { Prepared } from '../activities/prepareStage.ts'
 import { rebaseRound, splitRollout, workflowId, type RoundId } from '../domain/identifiers.ts'
+import { spentBy } from '../domain/roundEnding.ts'
 import type { Ending } from '../formats/rollout.ts'
 import { ChainSteps } from './chainSteps.ts'
 import { firstState, renderChain } from './chainView.ts'
@@ -115,7 +116,11 @@ export async function prChain(
 
     for (let stage = plan.accepted.length; stage < plan.stages.length; stage++) {
       const outcome = await playStage(stage, plan.refinements)
-      if (outcome.status === 'accepted') continue
+      if (outcome.status === 'accepted') {
+        const left = plan.stages.length - stage - 1
+        if (left === 0 || spentBy(outcome.ending) !== 'chain') continue
+        return end('partial', `the rollout's limit is spent (${outcome.ending}): ${left} stage(s) were not begun`)
+      }
       if (outcome.status !== 'rejected')
         return end(stage > 0 && outcome.status === 'environment-invalid' ? 'partial' : outcome.status, outcome.reason)
       return end(stage > 0 ? 'partial' : 'rejected', outcome.reason)
@@ -136,8 +141,8 @@ export async function prChain(
     if (prepared.status === 'rebase') {
       const { tries, reason } = prepared
       steps.place = prepared.place
-      if (!(await playRebase(stage, title, tries)))
-        return { status: 'carry-over-lost' as const, reason: `${reason}; not reconciled in ${tries} round(s)` }
+      const fault = await playRebase(stage, title, tries)
+      if (fault !== null) return { status: 'carry-over-lost' as const, reason: `${reason}; ${fault}` }
       prepared = await prepare(stage, title)
     }
     if (prepared.status === 'rebase')
@@ -161,7 +166,9 @@ export async function prChain(
       own.rounds = round + 1
       own.score = verdict.score
       if (verdict.score !== null) upsertSearchAttributes([{ key: searchAttribute.score, value: verdict.score }])
-      if (!verdict.isAccepted && round < refinements) continue
+      // Where a limit is spent, another round would end before its first step.
+      const isSpent = spentBy(ending) !== null
+      if (!verdict.isAccepted && round < refinements && !isSpent) continue
 
       own.status = verdict.isAccepted ? 'accepted' : 'rejected'
       await steps.runAtPlace(`${title}: ${own.status} after ${round + 1} round(s)`, (acts, at) =>
@@ -176,11 +183,12 @@ export async function prChain(
         rounds: own.rounds,
         score: own.score,
       })
-      if (verdict.isAccepted) return { status: 'accepted' as const }
+      if (verdict.isAccepted) return { status: 'accepted' as const, ending }
       const failing = tests ? `, ${tests.stillFailing} test(s) still fail and ${tests.broken} broke` : ''
+      const limit = isSpent ? `, the last of which ended ${ending}` : ''
       return {
         status: 'rejected' as const,
-        reason: `stage ${stage + 1} (#${own.number}) was refused in ${round + 1} round(s); last score ${verdict.score ?? 'none'}${failing}`,
+        reason: `stage ${stage + 1} (#${own.number}) was refused in ${round + 1} round(s)${limit}; last score ${verdict.score ?? 'none'}${failing}`,
       }
     }
   }
@@ -194,8 +202,8 @@ export async function prChain(
       })
   }
 
-  /** The agent reconciles its work with what moved upstream. False when it cannot in so many tries. */
-  async function playRebase(stage: number, title: string, tries: number): Promise<boolean> {
+  /** The agent reconciles its work with what moved upstream. Says how often it tried, or null when it did. */
+  async function playRebase(stage: number, title: string, tries: number): Promise<string | null> {
     for (let n = 0; n < tries; n++) {
       const name = `${title}, rebase round ${n}`
       show({ stage, round: 0, doing: `${name}: the agent reconciles its work with upstream` })
@@ -203,10 +211,11 @@ export async function prChain(
       const ending = await playRound(stage, round, name)
       await steps.runAtPlace(`${name}: capture`, (acts, at) => acts.captureRound({ ...at, stage, round, ending }))
       const check = await steps.run(`${name}: check`, (acts, at) => acts.checkRebase({ ...at, stage, n }))
-      if (check.isDone) return true
+      if (check.isDone) return null
+      if (spentBy(ending) !== null) return `not reconciled in ${n + 1} round(s), the last of which ended ${ending}`
       show({ doing: `${name}: ${check.markers} file(s) with markers, ${check.broken} test(s) broken` })
     }
-    return false
+    return `not reconciled in ${tries} round(s)`
   }
 
   /** Runs slices until the round is over. */

@@ -1,114 +1,24 @@
-import { openMeter } from '../record/meterFixture.ts'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { pack } from 'tar-stream'
-import { playTurns, type Played, type Turn } from '../../src/agent/loop.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Turn } from '../../src/agent/loop.ts'
 import { commandKey, recordKey } from '../../src/domain/identifiers.ts'
-import type { AssistantMessage, ChatRequest } from '../../src/formats/chat.ts'
 import { commandRecord, type CommandRecord } from '../../src/formats/record.ts'
-import { ModelError, type ChatModel } from '../../src/model/port.ts'
-import { createComplete } from '../../src/record/complete.ts'
-import { createExec } from '../../src/record/exec.ts'
-import { createProcessProvider } from '../../src/sandbox/process.ts'
-import type { Sandbox } from '../../src/sandbox/port.ts'
-import { createFileStore } from '../../src/store/files.ts'
-import type { Store } from '../../src/store/port.ts'
+import { ModelError } from '../../src/model/port.ts'
+import {
+  observationOf as observation,
+  openAgent,
+  ROLLOUT,
+  scriptModel,
+  type AgentForTests,
+  type Answer,
+} from './agentFixture.ts'
 
-const same = (text: string) => text
-const ROLLOUT = 'camp/chain/1'
-
-type Answer = [tool: string, args: unknown] | string | ModelError
-
-/** A model that says what it is told, call by call. */
-function scriptModel(answers: Answer[]): ChatModel & { requests: ChatRequest[] } {
-  const requests: ChatRequest[] = []
-  return {
-    isScripted: true,
-    requests,
-    async complete(request) {
-      const answer = answers[requests.length]
-      requests.push(request)
-      if (answer === undefined) throw new Error('the script is at its end')
-      if (answer instanceof Error) throw answer
-      const message: AssistantMessage = { role: 'assistant', content: typeof answer === 'string' ? answer : '' }
-      if (typeof answer !== 'string') {
-        const [name, args] = answer
-        const text = typeof args === 'string' ? args : JSON.stringify(args)
-        message.tool_calls = [{ id: `call-${requests.length}`, type: 'function', function: { name, arguments: text } }]
-      }
-      const usage = { promptTokens: 10, completionTokens: 1, cachedTokens: 0 }
-      return { id: '', model: 'm', message, finishReason: 'stop', usage }
-    },
-  }
-}
-
-let dir: string
-let store: Store
-let sandbox: Sandbox
-const providers: (() => Promise<void>)[] = []
-
+let agent: AgentForTests
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'prchain-agent-'))
-  store = createFileStore({ dir: join(dir, 'store') })
-  const provider = createProcessProvider({ dir: join(dir, 'sandboxes'), path: process.env['PATH']! })
-  sandbox = await provider.create({ name: 'one', labels: {}, environment: null })
-  const tar = pack()
-  tar.entry({ name: 'src/a.txt' }, 'one\ntwo\nthree\n')
-  tar.entry({ name: 'run.sh', mode: 0o755 }, '#!/bin/sh\necho ran\n')
-  tar.finalize()
-  await sandbox.putRepository(Readable.from(tar, { objectMode: false }))
-  providers.push(() => provider.remove('one'))
+  agent = await openAgent()
 })
-afterEach(async () => {
-  for (const remove of providers.splice(0)) await remove()
-})
-
-const opening: Turn[] = [{ stage: 0, round: 0, text: 'do it' }]
-
-function play(
-  model: ChatModel,
-  options: { turns?: Turn[]; pauseAfter?: number; maxSteps?: number } = {},
-): Promise<Played> {
-  const { turns = opening, pauseAfter = Infinity, maxSteps = 50 } = options
-  const wait = async () => {}
-  return playTurns({
-    ports: {
-      store,
-      complete: createComplete({
-        store,
-        model,
-        redact: same,
-        meter: openMeter(store),
-        retry: { tries: 1, firstWaitMs: 1, longestWaitMs: 1 },
-        wait,
-      }),
-      exec: createExec({ store, redact: same }),
-      sandbox: async () => sandbox,
-    },
-    frame: {
-      rollout: ROLLOUT,
-      chain: 'chain',
-      system: 'You work.',
-      model: 'm',
-      seed: 1,
-      maxSteps,
-      commandTimeoutMs: 20_000,
-    },
-    turns,
-    fence: { check: async () => {} },
-    signal: new AbortController().signal,
-    isPausing: (progress) => progress.liveSteps >= pauseAfter,
-    onProgress: () => {},
-  })
-}
-
-const observation = (played: Played, n: number) =>
-  played.status === 'ended'
-    ? played.conversation.filter(({ message }) => message.role === 'tool')[n]!.message.content
-    : ''
+const play: AgentForTests['play'] = (model, options) => agent.play(model, options)
 
 describe('the native agent', () => {
   test('looks, edits, writes, runs and submits through its tools', async () => {
@@ -151,10 +61,13 @@ describe('the native agent', () => {
 
   test('ends a round by name: at the step limit, after three silent messages, when the context is full', async () => {
     const looks = Array.from({ length: 9 }, (): Answer => ['shell', { command: 'true' }])
-    expect(await play(scriptModel(looks), { maxSteps: 2 })).toMatchObject({ ending: 'step-limit', steps: 2 })
-    store = createFileStore({ dir: join(dir, 'silent') })
+    expect(await play(scriptModel(looks), { limits: { maxSteps: 2 } })).toMatchObject({
+      ending: 'step-limit',
+      steps: 2,
+    })
+    agent.forget()
     expect(await play(scriptModel(['a', 'b', 'c']))).toMatchObject({ ending: 'no-tool-call', steps: 3 })
-    store = createFileStore({ dir: join(dir, 'context') })
+    agent.forget()
     const full = [looks[0]!, new ModelError('context', 'too long')]
     expect(await play(scriptModel(full))).toMatchObject({ ending: 'context-exceeded', steps: 1 })
     expect(await play(scriptModel([]))).toMatchObject({ ending: 'context-exceeded', steps: 1 })
@@ -200,12 +113,14 @@ describe('the native agent', () => {
     const played = await play(model)
     expect(observation(played, 0)).toContain('100000 bytes in all')
     const record = async (step: number) =>
-      commandRecord.parse(await store.getRecord<CommandRecord>(recordKey.call(commandKey(ROLLOUT, 0, 0, step, 0, 0))))
+      commandRecord.parse(
+        await agent.store.getRecord<CommandRecord>(recordKey.call(commandKey(ROLLOUT, 0, 0, step, 0, 0))),
+      )
     const long = await record(0)
     expect(long.outcome).toMatchObject({ exitCode: 0, output: null, sizeBytes: 100_000 })
-    expect((await store.getBlob(long.outcome.outputBlob!)).length).toBe(100_000)
+    expect((await agent.store.getBlob(long.outcome.outputBlob!)).length).toBe(100_000)
     const bytes = await record(1)
-    expect([...(await store.getBlob(bytes.outcome.outputBlob!))]).toEqual([0xff, 0xfe])
+    expect([...(await agent.store.getBlob(bytes.outcome.outputBlob!))]).toEqual([0xff, 0xfe])
   })
 
   test('a file that is not UTF-8 is not edited', async () => {
@@ -215,6 +130,6 @@ describe('the native agent', () => {
       ['submit', { summary: '' }],
     ])
     expect(observation(await play(model), 1)).toContain('cannot be edited')
-    expect([...readFileSync(join(dir, 'sandboxes', 'one', 'repo', 'bytes'))]).toEqual([0x61, 0xff, 0x62])
+    expect([...readFileSync(join(agent.dir, 'sandboxes', 'one', 'repo', 'bytes'))]).toEqual([0x61, 0xff, 0x62])
   })
 })

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
-import type { ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
+import type { AnswerRecord, ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
 import { issueToken, revokeToken } from '../../src/record/grants.ts'
-import { readExchangeBody, readExchangeMessages } from '../../src/record/exchange.ts'
+import { readExchangeBody } from '../../src/record/exchange.ts'
+import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
 import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
 
 const ROLLOUT = 'night/acme__tool.1-2/1'
@@ -88,6 +89,44 @@ describe('the gateway', () => {
     ])
   })
 
+  test('takes a request that goes on from the last answer before a kill as a sign that it came through', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const goesOn = (reply: string) => ({
+      ...ask('Hi'),
+      messages: [user('Hi'), { role: 'assistant', content: reply }, user('Go on.')],
+    })
+    const token = await lab.token()
+    const first = await post(lab.gateway, token, ask('Hi'))
+    const later = await lab.another()
+    await post(later, token, goesOn('Reply 1'))
+    expect((await post(later, token, ask('Hi'))).bytes).not.toBe(first.bytes)
+
+    // Words that are not the reply's show nothing: who asks again is given what it may have missed.
+    const other = await lab.token(2)
+    await post(later, other, ask('Hi'))
+    const last = await lab.another()
+    await post(last, other, goesOn('Another reply'))
+    expect((await post(last, other, ask('Hi'))).bytes).toBe(first.bytes)
+  })
+
+  test('gives all that was under way in the moment of a kill once more, and nothing else', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const token = await lab.token()
+    const replies: string[] = []
+    for (const content of ['a', 'b', 'c']) replies.push((await post(lab.gateway, token, ask(content))).bytes)
+    // As it stands on record when the ends of b and c were sent at the same time.
+    const keys = await lab.store.listRecords(recordKey.answers(ROLLOUT, 0, 0, 1))
+    const [, b, c] = await Promise.all(keys.map(async (key) => (await lab.store.getRecord<AnswerRecord>(key))!))
+    expect(c!.open).toEqual([])
+    await lab.store.putRecord<AnswerRecord>(recordKey.answer(ROLLOUT, 0, 0, 1, 3), { ...c!, open: [b!.exchange] })
+    const later = await lab.another()
+    expect((await post(later, token, ask('b'))).bytes).toBe(replies[1])
+    expect((await post(later, token, ask('c'))).bytes).toBe(replies[2])
+    expect(lab.asked).toHaveLength(3)
+    for (const content of ['a', 'b', 'c']) expect(replies).not.toContain((await post(later, token, ask(content))).bytes)
+    expect(lab.asked).toHaveLength(6)
+  })
+
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
     let isOver = false
     const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
@@ -151,8 +190,9 @@ describe('the gateway', () => {
     await post(await lab.another(), token, ask('a', 'b', 'c', 'd'))
     await post(lab.gateway, token, ask('x', 'b', 'c', 'd'))
     const stored = await exchangesOf(lab)
-    const whole = await Promise.all(stored.map((record) => readExchangeMessages(lab.store, record)))
-    const texts = (messages: unknown[]) => (messages as { content: string }[]).map(({ content }) => content).join('')
+    const whole = await Promise.all(stored.map(createMessagesReader(lab.store)))
+    const texts = (messages: readonly unknown[]) =>
+      (messages as { content: string }[]).map(({ content }) => content).join('')
     const parts = new Map(whole.map((messages, index) => [texts(messages), texts(stored[index]!.request.messages)]))
     expect(parts).toEqual(
       new Map([

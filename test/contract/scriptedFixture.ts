@@ -188,6 +188,7 @@ export async function playRoundIn(options: {
     for (const call of calls) {
       made.push(call)
       const outcome = await playToolCall(call, {
+        name: `${stage}-${round}-${step}`,
         timeoutMs: 60_000,
         run: async (_, command) => runCommand(dir, command),
       })

@@ -4,7 +4,7 @@ import { recordKey } from '../../src/domain/identifiers.ts'
 import { textOf } from '../../src/domain/wireContent.ts'
 import type { ExchangeRecord, LaunchRecord } from '../../src/formats/exchange.ts'
 import type { RoundEndRecord } from '../../src/formats/record.ts'
-import { readExchangeMessages } from '../../src/record/exchange.ts'
+import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
 import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
@@ -52,7 +52,7 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
     const keys = await lab.store.listRecords(recordKey.answers(rollout, stage, round, 1))
     const { exchange } = (await lab.store.getRecord<{ exchange: string }>(keys[0]!))!
     const record = (await lab.store.getRecord<ExchangeRecord>(recordKey.exchange(exchange)))!
-    return (await readExchangeMessages(lab.store, record)) as WireMessage[]
+    return (await createMessagesReader(lab.store)(record)) as WireMessage[]
   }
   const patchesOf = async (campaign: string) =>
     (await lab.rollout(`${campaign}/${chain}/1`)).stages.map(({ tree, patch }) => ({ tree, patch }))

@@ -55,6 +55,41 @@ describe.skipIf(server === null)('the workflows, on a server that skips time', (
     })
   })
 
+  test('a stage whose limit is spent is captured, tested and judged, and not refined', async () => {
+    const ended: string[] = []
+    const acts = playableActivities({
+      runSlice: async () => ({ status: 'ended', ending: 'stage-tokens', steps: 3, place: null }),
+      judgeRound: async () => ({ isAccepted: false, score: 0.4, rule: 'hybrid' }),
+      endRollout: async ({ ending, reason }) => {
+        ended.push(reason)
+        return { ending, stagesAccepted: 0, rounds: 1, steps: 3, hasSample: false }
+      },
+    })
+    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
+      ending: 'rejected',
+    })
+    const stage = ['prepareStage', 'runSlice', 'captureRound', 'testRound', 'judgeRound', 'endStage']
+    expect(acts.calls).toEqual(['planRollout', ...stage, 'endRollout'])
+    expect(ended[0]).toContain('refused in 1 round(s), the last of which ended stage-tokens; last score 0.4')
+  })
+
+  test('a rollout whose limit is spent keeps the stage that was accepted all the same, and begins no other', async () => {
+    const ended: string[] = []
+    const acts = playableActivities({
+      runSlice: async () => ({ status: 'ended', ending: 'chain-steps', steps: 3, place: null }),
+      endRollout: async ({ ending, reason }) => {
+        ended.push(reason)
+        return { ending, stagesAccepted: 1, rounds: 1, steps: 3, hasSample: true }
+      },
+    })
+    expect(await opened.withWorker(acts, async () => (await startChain()).result())).toMatchObject({
+      ending: 'partial',
+    })
+    const stage = ['prepareStage', 'runSlice', 'captureRound', 'testRound', 'judgeRound', 'endStage']
+    expect(acts.calls).toEqual(['planRollout', ...stage, 'endRollout'])
+    expect(ended).toEqual(["the rollout's limit is spent (chain-steps): 1 stage(s) were not begun"])
+  })
+
   test('carry-over that conflicts ends the chain by its name', async () => {
     const acts = playableActivities({
       prepareStage: async ({ stage }) =>
