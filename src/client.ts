@@ -135,7 +135,7 @@ verb(
   (it) => up(it),
 )
 verb('worker', 'one worker alone', [...CONNECTION, 'resumeEveryMs', ...WORKER], (it) => worker(it))
-verb('gateway', 'one gateway alone', [...CONNECTION, ...GATEWAY], (it) => gateway(it))
+verb('gateway', 'one gateway alone', ['store', ...GATEWAY], (it) => gateway(it))
 verb(
   'mine <repository>',
   'gather pull requests, link them, store the chains',

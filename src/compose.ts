@@ -18,6 +18,7 @@ import { createGitHost } from './git/host.ts'
 import { resolveStage } from './git/reference.ts'
 import type { GitHost } from './git/port.ts'
 import { startGateway, type Gateway } from './gateway/server.ts'
+import { isSocketTaken } from './gateway/socket.ts'
 import { createGitHub } from './github/octokit.ts'
 import { startRecordedGitHub } from './github/recorded.ts'
 import type { GitHub } from './github/port.ts'
@@ -159,6 +160,11 @@ export function gatewaySocket(config: Config): string {
   )
 }
 
+/** Whether a gateway runs at the settings' socket on this host. */
+export function hasGateway(config: Config): Promise<boolean> {
+  return isSocketTaken(gatewaySocket(config))
+}
+
 /** The gateway over the settings' store and model. */
 export async function composeGateway(options: { config: Config; scriptedUrl: string | null }): Promise<Gateway> {
   const { config, scriptedUrl } = options
@@ -239,7 +245,7 @@ export async function composePorts(options: {
 }
 
 /** Scaffolds' own programs on this host: installed in its cache, or where a setting says. */
-function composeToolchains(config: Config): Toolchains {
+export function composeToolchains(config: Config): Toolchains {
   const { path, cacheDir, network, build } = readHost()
   return createToolchains({
     dir: join(cacheDir, 'scaffolds'),

@@ -1,9 +1,17 @@
 import { composeGateway } from './compose.ts'
 import { readConfig, type Config } from './config.ts'
 
-/** Runs the gateway until it is asked to stop, then waits for the calls under way: they are paid for. */
-export async function runGateway(options: { config: Config; scriptedUrl: string | null }): Promise<void> {
+/**
+ * Runs the gateway until it is asked to stop, then waits for the calls under way: they are paid for. Throws
+ * `SocketTakenError` when another runs on its socket.
+ */
+export async function runGateway(options: {
+  config: Config
+  scriptedUrl: string | null
+  onReady?: () => void
+}): Promise<void> {
   const gateway = await composeGateway(options)
+  options.onReady?.()
   process.send?.({ kind: 'ready' })
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve())

@@ -5,6 +5,7 @@ import { traceExchanges, type Exchanged, type SegmentMessage } from '../domain/w
 import type { ExchangeRecord } from '../formats/exchange.ts'
 import type { StageResult } from '../formats/rollout.ts'
 import { readExchangeBody } from '../record/exchange.ts'
+import { createMessagesReader } from '../record/exchangeMessages.ts'
 import { openLaunches } from './launches.ts'
 import { roundsOf } from './losses.ts'
 import type { Ports } from './ports.ts'
@@ -25,7 +26,7 @@ export async function traceScaffold(
   facts: StepFacts,
 ): Promise<{ conversation: Traced[]; segments: number[]; version: string }> {
   const { store } = ports
-  const known = new Map<string, Promise<readonly unknown[]>>()
+  const messagesOf = createMessagesReader(store)
   const exchanges: Placed[] = []
   const versions = new Set<string>()
   for (const { stage, rounds } of accepted) {
@@ -68,20 +69,5 @@ export async function traceScaffold(
       placed.push({ stage, round, record, reply, messages: await messagesOf(record) })
     }
     return placed
-  }
-
-  /** All messages of a request. Each record is read once, however many requests build on it. */
-  function messagesOf({ key, request }: ExchangeRecord): Promise<readonly unknown[]> {
-    const reading = known.get(key) ?? read()
-    known.set(key, reading)
-    return reading
-
-    async function read(): Promise<readonly unknown[]> {
-      const { prefix, messages } = request
-      if (prefix === null) return messages
-      const before =
-        known.get(prefix.key) ?? messagesOf((await store.getRecord<ExchangeRecord>(recordKey.exchange(prefix.key)))!)
-      return [...(await before).slice(0, prefix.count), ...messages]
-    }
   }
 }

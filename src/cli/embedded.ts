@@ -7,7 +7,7 @@ import { findTemporal, TemporalNotFound, type FoundTemporal } from '../../tempor
 import { startDevServer, type DevServer } from '../../temporal/devServer.ts'
 import { ensureResumeSchedule } from '../../temporal/schedules.ts'
 import { removeServerFile, serverFilePath, writeServerFile } from '../../temporal/serverFile.ts'
-import { composeScriptedModel, hasRealModel, storeDir } from '../compose.ts'
+import { composeScriptedModel, gatewaySocket, hasGateway, hasRealModel, storeDir } from '../compose.ts'
 import { readHost, toEnvironment, type Config } from '../config.ts'
 import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
 import { keepChild } from './child.ts'
@@ -36,6 +36,10 @@ export async function checkServers(config: Config): Promise<void> {
       `${flag}: port ${port} is taken; stop what listens there, choose another, or leave the flag out`,
     )
   }
+  if (await hasGateway(config))
+    throw new InputError(
+      `a gateway listens on ${gatewaySocket(config)} already: stop it, or name another socket by --gateway-socket`,
+    )
 }
 
 /** The Temporal CLI of the settings, or one that is found or installed. */

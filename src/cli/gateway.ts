@@ -4,7 +4,7 @@ import { runGateway } from '../gateway.ts'
 import { findServer } from './session.ts'
 import { EXIT, InputError, type Terminal } from './terminal.ts'
 
-/** `prchain gateway`: the gateway alone, for a host without `prchain up`, until it is stopped. Throws {@link InputError} without a model. */
+/** `prchain gateway`: the gateway alone, for a host without `prchain up`, until it is stopped. Throws {@link InputError} without a model, and where one runs already. */
 export async function gateway(options: { config: Config; terminal: Terminal }): Promise<number> {
   const { config, terminal } = options
   const scriptedUrl = config.scriptedUrl ?? (await findServer(config))?.scriptedModelUrl ?? null
@@ -14,8 +14,15 @@ export async function gateway(options: { config: Config; terminal: Terminal }): 
     )
   }
   const socketPath = gatewaySocket(config)
-  terminal.say(`gateway at ${socketPath}; Ctrl-C stops it when the calls under way have ended`)
-  terminal.emit({ format: 'prchain.gateway-ready/1', status: 'running', socketPath })
-  await runGateway({ config, scriptedUrl })
+  await runGateway({
+    config,
+    scriptedUrl,
+    onReady() {
+      terminal.say(`gateway at ${socketPath}; Ctrl-C stops it when the calls under way have ended`)
+      terminal.emit({ format: 'prchain.gateway-ready/1', status: 'running', socketPath })
+    },
+  }).catch((error: Error) => {
+    throw error.name === 'SocketTakenError' ? new InputError(error.message, { cause: error }) : error
+  })
   return EXIT.ended
 }

@@ -98,6 +98,11 @@ function isSame(known: Message, wire: WireMessage): boolean {
   return ids(known.tool_calls) === ids(wire.tool_calls)
 }
 
+/** Whether a message of a request is what a client made of a reply. */
+export function isEcho({ message }: WireReply, sent: unknown): boolean {
+  return isSame(toAssistant(message), sent as WireMessage)
+}
+
 function toMessage(wire: WireMessage): Message {
   const content = textOf(wire.content)
   switch (wire.role) {

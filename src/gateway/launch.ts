@@ -1,14 +1,15 @@
 import { exchangeKey, readRound, recordKey } from '../domain/identifiers.ts'
-import { countPrefix, digestMessages, type Normalisation } from '../domain/wireRequest.ts'
+import { readWireReply } from '../domain/wireReply.ts'
+import { digestMessages, digestOfWireRequest, type Normalisation, type WireRequest } from '../domain/wireRequest.ts'
+import { isEcho } from '../domain/wireTrace.ts'
 import type { BlobRef } from '../formats/common.ts'
 import type { AnswerRecord, ExchangeRecord, Grant, Hold } from '../formats/exchange.ts'
-import { readExchangeMessages } from '../record/exchange.ts'
+import { readExchangeBody } from '../record/exchange.ts'
+import { createMessagesReader } from '../record/exchangeMessages.ts'
 import { openHold } from '../record/hold.ts'
 import type { Ledger } from '../record/ledger.ts'
 import type { Store } from '../store/port.ts'
-
-/** How many conversations of a launch are kept in mind, so that a later request is seen to go on with one. */
-const KEPT = 8
+import { Conversations } from './conversations.ts'
 
 /** The place of one request among the equal ones of a launch, held by one client. */
 export interface Claim {
@@ -28,15 +29,18 @@ export class Launch {
   readonly grant: Grant
   /** Whether its requests are held. */
   readonly hold: Ledger<Hold>
+  readonly conversations: Conversations
   #store: Store
   #answered = new Map<BlobRef, number>()
   #answers = 0
   #held = new Set<string>()
-  #conversations: { key: string; digests: readonly BlobRef[] }[] = []
+  /** The last answer of a gateway before this one, while nobody has shown that it came through. */
+  #open: AnswerRecord | null = null
 
-  private constructor(store: Store, grant: Grant) {
+  private constructor(store: Store, grant: Grant, list: readonly Normalisation[]) {
     this.#store = store
     this.grant = grant
+    this.conversations = new Conversations(list)
     const { rollout, stage, round, launch } = grant
     this.hold = openHold(store, { rollout, stage, round: readRound(round), n: launch })
   }
@@ -46,18 +50,21 @@ export class Launch {
    * came through before that one died is not known: it is given once more to who asks for it.
    */
   static async open(store: Store, grant: Grant, list: readonly Normalisation[]): Promise<Launch> {
-    const launch = new Launch(store, grant)
+    const launch = new Launch(store, grant, list)
     const { rollout, stage, round, launch: n } = grant
     const keys = await store.listRecords(recordKey.answers(rollout, stage, readRound(round), n))
-    let last: AnswerRecord | null = null
-    for (const key of keys) {
-      last = (await store.getRecord<AnswerRecord>(key))!
-      launch.#answered.set(last.digest, Math.max(launch.#answered.get(last.digest) ?? 0, last.n + 1))
-    }
-    if (last) launch.#answered.set(last.digest, last.n)
+    const answers = await Promise.all(keys.map(async (key) => (await store.getRecord<AnswerRecord>(key))!))
+    for (const answer of answers) launch.#count(answer)
     launch.#answers = keys.length
-    const exchange = last && (await store.getRecord<ExchangeRecord>(recordKey.exchange(last.exchange)))
-    if (exchange) launch.remember(exchange.key, digestMessages(await readExchangeMessages(store, exchange), list))
+    const last = answers.at(-1)
+    if (!last) return launch
+    launch.#open = last
+    launch.#answered.set(last.digest, last.n)
+    const exchange = await store.getRecord<ExchangeRecord>(recordKey.exchange(last.exchange))
+    if (exchange) {
+      const messages = await createMessagesReader(store)(exchange)
+      launch.conversations.remember(exchange.key, messages, digestMessages(messages, list))
+    }
     return launch
   }
 
@@ -79,9 +86,28 @@ export class Launch {
         this.#putAnswer({ format: 'prchain.answer/1', exchange: key, digest, n, at: new Date().toISOString() }),
       settle: (isDelivered) => {
         this.#held.delete(place(n))
-        if (isDelivered) this.#answered.set(digest, Math.max(this.#answered.get(digest) ?? 0, n + 1))
+        if (isDelivered) this.#count({ digest, n })
       },
     }
+  }
+
+  /** A request that goes on from the last answer before a kill shows that it came through: who asks for that again gets another. */
+  async acknowledge(request: WireRequest, digests: readonly BlobRef[]): Promise<void> {
+    const open = this.#open
+    const at = request.messages.findLastIndex((message) => (message as { role?: unknown } | null)?.role === 'assistant')
+    if (!open || at < 1) return
+    if (digestOfWireRequest(request, digests.slice(0, at), this.grant.model) !== open.digest) return
+    const exchange = await this.#store.getRecord<ExchangeRecord>(recordKey.exchange(open.exchange))
+    if (!exchange) return
+    const body = await readExchangeBody(this.#store, exchange)
+    const reply = readWireReply(exchange.response.contentType, body.toString('utf8'))
+    if ('fault' in reply || !isEcho(reply, request.messages[at])) return
+    this.#open = null
+    this.#count(open)
+  }
+
+  #count({ digest, n }: Pick<AnswerRecord, 'digest' | 'n'>): void {
+    this.#answered.set(digest, Math.max(this.#answered.get(digest) ?? 0, n + 1))
   }
 
   async #putAnswer(answer: AnswerRecord): Promise<void> {
@@ -91,21 +117,5 @@ export class Launch {
       const { isNew } = await this.#store.putRecord(key, answer)
       if (isNew) return
     }
-  }
-
-  /** The exchange that a conversation goes on from, and how many of its messages that one has; null for a new conversation. */
-  prefixOf(key: string, digests: readonly BlobRef[]): ExchangeRecord['request']['prefix'] {
-    let best: { key: string; count: number } | null = null
-    for (const known of this.#conversations) {
-      if (known.key === key) continue
-      const count = countPrefix(known.digests, digests)
-      if (count > (best?.count ?? 0)) best = { key: known.key, count }
-    }
-    return best
-  }
-
-  /** Keeps a conversation in mind once its exchange is stored. */
-  remember(key: string, digests: readonly BlobRef[]): void {
-    this.#conversations = [{ key, digests }, ...this.#conversations.filter((known) => known.key !== key)].slice(0, KEPT)
   }
 }

@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { readRound, recordKey, splitRound } from '../domain/identifiers.ts'
 import type { Redact } from '../domain/redaction.ts'
 import { isEventStream } from '../domain/wireReply.ts'
-import { digestMessages, digestOfWireRequest, type Normalisation, type WireRequest } from '../domain/wireRequest.ts'
+import { digestOfWireRequest, type Normalisation, type WireRequest } from '../domain/wireRequest.ts'
 import type { Grant, HaltRecord } from '../formats/exchange.ts'
 import type { ModelError, Play } from '../model/port.ts'
 import type { Exchange, Exchanged } from '../record/exchange.ts'
@@ -16,8 +16,10 @@ import { askHeld } from './hold.ts'
 import { findGrant, TOKEN } from '../record/grants.ts'
 import { Launch, type Claim } from './launch.ts'
 import { answerSelfTest, type SelfTestCall } from './selfTest.ts'
+import { listenOnSocket } from './socket.ts'
 
 const MOST_REQUEST_BYTES = 256 * 1024 * 1024
+const MOST_LAUNCHES = 64
 /** How long calls that are under way are waited for when the gateway is stopped: they are paid for. */
 const DRAIN_MS = 30_000
 
@@ -36,7 +38,7 @@ const TOKENS: Normalisation = { what: 'the round’s token', pattern: TOKEN, rep
  * Starts the OpenAI-compatible face of the record: scaffolds call it with their round's token, and each call is stored
  * before its reply's end is delivered, and finished even when the client has gone. What was answered before is answered
  * from the record, with the same bytes. A provider that stays away halts the launch, and a ceiling holds it: its requests
- * wait, they do not fail.
+ * wait, they do not fail. Throws `SocketTakenError` when another process listens on the socket.
  */
 export async function startGateway(options: {
   store: Store
@@ -51,7 +53,7 @@ export async function startGateway(options: {
   wait: (ms: number, signal: AbortSignal) => Promise<void>
 }): Promise<Gateway> {
   const { store, exchange, normalisations, selfTest, listen, redact, wait } = options
-  const launches = new Map<string, Promise<Launch>>()
+  const launches = new Map<string, { opening: Promise<Launch>; users: number }>()
   const calls = new Map<string, GatewayCall>()
   const stopping = new AbortController()
 
@@ -64,15 +66,15 @@ export async function startGateway(options: {
   // A model may take longer than any default.
   server.requestTimeout = 0
   server.keepAliveTimeout = 60_000
-  if ('port' in listen) server.listen(listen.port, '127.0.0.1')
-  else {
+  if ('port' in listen) {
+    server.listen(listen.port, '127.0.0.1')
+    await once(server, 'listening')
+  } else {
     await mkdir(dirname(listen.socketPath), { recursive: true, mode: 0o755 })
-    await rm(listen.socketPath, { force: true })
-    server.listen(listen.socketPath)
+    await listenOnSocket(server, listen.socketPath)
+    // Whoever has a token may call: users inside sandboxes are others.
+    await chmod(listen.socketPath, 0o666)
   }
-  await once(server, 'listening')
-  // Whoever has a token may call: users inside sandboxes are others.
-  if ('socketPath' in listen) await chmod(listen.socketPath, 0o666)
   let closing: Promise<void> | null = null
   return {
     baseUrl: 'port' in listen ? `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` : null,
@@ -83,7 +85,7 @@ export async function startGateway(options: {
     const path = (request.url ?? '').split('?')[0]
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const grant = await findGrant(store, token)
-    if (!grant) return sendError(response, 401, 'invalid_api_key', 'this token stands for no round that is under way')
+    if (!grant) return sendError(response, 401, 'invalid_api_key', NO_GRANT)
     if (request.method === 'GET' && path === '/v1/models') {
       const model = { id: grant.model, object: 'model', created: 0, owned_by: 'prchain' }
       return sendJson(response, 200, { object: 'list', data: [model] })
@@ -95,13 +97,17 @@ export async function startGateway(options: {
       return sendError(response, 400, 'invalid_request', 'the request is not JSON with a list of `messages`')
     const call = grant.isSelfTest && selfTest(grant.scaffold)
     if (call) return answerSelfTest(body, call, response)
-    const launch = await launchOf(token, grant)
-    const digests = digestMessages(body.messages, normalisationsOf(grant))
-    const claim = launch.claim(digestOfWireRequest(body, digests, grant.model))
+    await useLaunch(token, grant, (launch) => answer(launch, body, response))
+  }
+
+  async function answer(launch: Launch, body: WireRequest, response: ServerResponse): Promise<void> {
+    const digests = launch.conversations.digest(body.messages)
+    await launch.acknowledge(body, digests)
+    const claim = launch.claim(digestOfWireRequest(body, digests, launch.grant.model))
     let isDelivered = false
     try {
       const call = calls.get(claim.key) ?? start(claim.key, launch, { body, digests, digest: claim.digest })
-      isDelivered = await deliver(call, response, { grant, claim })
+      isDelivered = await deliver(call, response, { grant: launch.grant, claim })
     } finally {
       claim.settle(isDelivered)
     }
@@ -115,13 +121,13 @@ export async function startGateway(options: {
     const { grant, hold } = launch
     const { signal } = stopping
     const call = new GatewayCall((onPart) => {
-      const prefix = launch.prefixOf(key, digests)
+      const prefix = launch.conversations.prefixOf(key, digests)
       const ask = () => exchange({ key, digest, grant, request: body, prefix, play: playOf(grant), signal, onPart })
       return askHeld({ ask, hold, wait, signal })
     })
     calls.set(key, call)
     call.done
-      .then(() => launch.remember(key, digests))
+      .then(() => launch.conversations.remember(key, body.messages, digests))
       .catch(() => {})
       .finally(() => calls.delete(key))
     return call
@@ -145,7 +151,10 @@ export async function startGateway(options: {
         if (sentBytes > 0) response.destroy()
       },
     })
-    const gone = new Promise<null>((resolve) => response.once('close', () => resolve(null)))
+    const gone = new Promise<null>((resolve) => {
+      if (response.closed) resolve(null)
+      else response.once('close', () => resolve(null))
+    })
     try {
       const exchanged = await Promise.race([call.done, gone])
       if (exchanged === null || response.destroyed) return false
@@ -201,13 +210,22 @@ export async function startGateway(options: {
     return false
   }
 
-  function launchOf(token: string, grant: Grant): Promise<Launch> {
-    const known = launches.get(token)
-    if (known) return known
-    const opening = Launch.open(store, grant, normalisationsOf(grant))
-    launches.set(token, opening)
-    opening.catch(() => launches.delete(token))
-    return opening
+  /** Acts with a token's launch. Those that were used last are kept in memory; another is opened again from the record. */
+  async function useLaunch(token: string, grant: Grant, act: (launch: Launch) => Promise<void>): Promise<void> {
+    const entry = launches.get(token) ?? { opening: Launch.open(store, grant, normalisationsOf(grant)), users: 0 }
+    launches.delete(token)
+    launches.set(token, entry)
+    entry.opening.catch(() => launches.delete(token))
+    entry.users++
+    try {
+      await act(await entry.opening)
+    } finally {
+      entry.users--
+      for (const [other, { users }] of launches) {
+        if (launches.size <= MOST_LAUNCHES) break
+        if (users === 0) launches.delete(other)
+      }
+    }
   }
 
   function normalisationsOf({ scaffold }: Grant): readonly Normalisation[] {
@@ -223,6 +241,8 @@ export async function startGateway(options: {
   }
 }
 
+/** By its first words, as OpenAI's own, clients tell it from a request that is wrong, and do not ask again. */
+const NO_GRANT = 'Incorrect API key provided: this token stands for no round that is under way'
 const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
 
 /** The type of failure, as in `domain/failure.ts`, that parks the chain of a halted launch. */

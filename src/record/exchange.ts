@@ -148,20 +148,3 @@ function outputOf(request: WireRequest): Pick<Metered, 'maxTokens' | 'choices'> 
 export async function readExchangeBody(store: Pick<Store, 'getBlob'>, { response }: ExchangeRecord): Promise<Buffer> {
   return expand(await store.getBlob(response.body))
 }
-
-/** All messages of a stored exchange's request, in order, from it and those that it builds on. */
-export async function readExchangeMessages(
-  store: Pick<Store, 'getRecord'>,
-  record: ExchangeRecord,
-): Promise<unknown[]> {
-  const parts: unknown[][] = []
-  let at: ExchangeRecord | null = record
-  let count = Number.POSITIVE_INFINITY
-  while (at) {
-    const { prefix, messages }: ExchangeRecord['request'] = at.request
-    parts.push(messages.slice(0, count - (prefix?.count ?? 0)))
-    count = prefix?.count ?? 0
-    at = prefix ? await store.getRecord<ExchangeRecord>(recordKey.exchange(prefix.key)) : null
-  }
-  return parts.reverse().flat()
-}

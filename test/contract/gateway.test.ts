@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
 import { issueToken, revokeToken } from '../../src/record/grants.ts'
-import { readExchangeBody, readExchangeMessages } from '../../src/record/exchange.ts'
+import { readExchangeBody } from '../../src/record/exchange.ts'
+import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
 import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
 
 const ROLLOUT = 'night/acme__tool.1-2/1'
@@ -88,6 +89,26 @@ describe('the gateway', () => {
     ])
   })
 
+  test('takes a request that goes on from the last answer before a kill as a sign that it came through', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const goesOn = (reply: string) => ({
+      ...ask('Hi'),
+      messages: [user('Hi'), { role: 'assistant', content: reply }, user('Go on.')],
+    })
+    const token = await lab.token()
+    const first = await post(lab.gateway, token, ask('Hi'))
+    const later = await lab.another()
+    await post(later, token, goesOn('Reply 1'))
+    expect((await post(later, token, ask('Hi'))).bytes).not.toBe(first.bytes)
+
+    // Words that are not the reply's show nothing: who asks again is given what it may have missed.
+    const other = await lab.token(2)
+    await post(later, other, ask('Hi'))
+    const last = await lab.another()
+    await post(last, other, goesOn('Another reply'))
+    expect((await post(last, other, ask('Hi'))).bytes).toBe(first.bytes)
+  })
+
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
     let isOver = false
     const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
@@ -151,8 +172,9 @@ describe('the gateway', () => {
     await post(await lab.another(), token, ask('a', 'b', 'c', 'd'))
     await post(lab.gateway, token, ask('x', 'b', 'c', 'd'))
     const stored = await exchangesOf(lab)
-    const whole = await Promise.all(stored.map((record) => readExchangeMessages(lab.store, record)))
-    const texts = (messages: unknown[]) => (messages as { content: string }[]).map(({ content }) => content).join('')
+    const whole = await Promise.all(stored.map(createMessagesReader(lab.store)))
+    const texts = (messages: readonly unknown[]) =>
+      (messages as { content: string }[]).map(({ content }) => content).join('')
     const parts = new Map(whole.map((messages, index) => [texts(messages), texts(stored[index]!.request.messages)]))
     expect(parts).toEqual(
       new Map([

@@ -6,12 +6,14 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
+import type { ExchangeRecord } from '../../src/formats/exchange.ts'
 import { issueToken } from '../../src/record/grants.ts'
 import { startGateway, type Gateway } from '../../src/gateway/server.ts'
 import { createProvider } from '../../src/model/provider.ts'
 import { createSecrets } from '../../src/domain/redaction.ts'
-import { createExchange } from '../../src/record/exchange.ts'
+import { createExchange, readExchangeBody } from '../../src/record/exchange.ts'
+import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
 import { createFileStore } from '../../src/store/files.ts'
 import type { Store } from '../../src/store/port.ts'
 
@@ -28,20 +30,31 @@ export interface GatewayLab {
   asked: string[]
   /** What it was asked, as it was. */
   requests: AskedBody[]
+  /** What the provider said last under each key, byte for byte. */
+  said: Map<string, string>
   token(launch?: number): Promise<string>
   /** Another gateway over the same store and provider. */
   another(): Promise<Gateway>
 }
 
-/** Opens a {@link GatewayLab} for one test. */
-export async function openGateway(answer: Answer, options: { tries?: number } = {}): Promise<GatewayLab> {
+/**
+ * Opens a {@link GatewayLab} for one test, over the test's own provider or one at `providerUrl`; at its end every recorded
+ * call is asked again and its reply compared.
+ */
+export async function openGateway(
+  answer: Answer,
+  options: { tries?: number; providerUrl?: string } = {},
+): Promise<GatewayLab> {
   const dir = mkdtempSync(join(tmpdir(), 'prchain-gateway-'))
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
   const asked: string[] = []
   const requests: AskedBody[] = []
+  const said = new Map<string, string>()
   const upstream = createServer((request, response) => {
     void (async () => {
-      asked.push(String(request.headers['idempotency-key']))
+      const key = String(request.headers['idempotency-key'])
+      asked.push(key)
+      listenTo(response, (text) => said.set(key, text))
       const body = await bodyOf(request)
       requests.push(body)
       await answer({ body, n: asked.length, response })
@@ -49,7 +62,7 @@ export async function openGateway(answer: Answer, options: { tries?: number } = 
   })
   upstream.listen(0, '127.0.0.1')
   await once(upstream, 'listening')
-  const baseUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`
+  const baseUrl = options.providerUrl ?? `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`
   const store = createFileStore({ dir })
   const gateways: Gateway[] = []
   const start = async () => {
@@ -78,14 +91,59 @@ export async function openGateway(answer: Answer, options: { tries?: number } = 
     upstream.close()
     for (const one of gateways) await one.close()
   })
+  onTestFinished(() => replayAll(lab))
   const place = { rollout: 'night/acme__tool.1-2/1', chain: 'acme__tool.1-2', stage: 0, round: '0' }
-  return {
+  const lab: GatewayLab = {
     store,
     gateway,
     asked,
     requests,
+    said,
     token: (launch = 1) => issueToken(store, { ...place, launch, scaffold: 'test', model: 'served' }),
     another: start,
+  }
+  return lab
+}
+
+/** Asks for every recorded call once more, as a launch of its own over another gateway: none reaches the provider. */
+async function replayAll(lab: GatewayLab): Promise<void> {
+  const keys = (await lab.store.listRecords('rollouts')).filter((key) => key.includes('/exchanges/'))
+  const records = await Promise.all(keys.map(async (key) => (await lab.store.getRecord<ExchangeRecord>(key))!))
+  const nOf = ({ key }: ExchangeRecord) => Number(key.split('-').at(-1))
+  const messagesOf = createMessagesReader(lab.store)
+  const [gateway, token] = [await lab.another(), await lab.token(1_000)]
+  const before = lab.asked.length
+  for (const record of records.sort((a, b) => nOf(a) - nOf(b))) {
+    const { tools, fields } = record.request
+    const sent = {
+      ...fields,
+      messages: await messagesOf(record),
+      ...(tools ? { tools: JSON.parse(String(await lab.store.getBlob(tools))) as unknown } : {}),
+    }
+    const stored = String(await readExchangeBody(lab.store, record))
+    const { status, bytes, type } = await post(gateway, token, sent)
+    expect({ status, bytes, type }).toEqual({
+      status: 200,
+      bytes: record.masked?.length ? stored : (lab.said.get(record.key) ?? stored),
+      type: record.response.contentType,
+    })
+  }
+  expect(lab.asked.slice(before)).toEqual([])
+}
+
+/** Gives what a response has said so far, at each part. */
+function listenTo(response: ServerResponse, onText: (text: string) => void): void {
+  const chunks: Buffer[] = []
+  const hear = (chunk: unknown) => {
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk as string))
+    onText(Buffer.concat(chunks).toString('utf8'))
+  }
+  for (const method of ['write', 'end'] as const) {
+    const act = response[method].bind(response) as (...args: unknown[]) => never
+    response[method] = (...args: unknown[]) => {
+      hear(args[0])
+      return act(...args)
+    }
   }
 }
 

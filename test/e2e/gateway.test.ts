@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { gatewaySocket } from '../../src/compose.ts'
@@ -6,6 +9,7 @@ import { exchangeKey, recordKey } from '../../src/domain/identifiers.ts'
 import type { ExchangeRecord } from '../../src/formats/exchange.ts'
 import { issueToken } from '../../src/record/grants.ts'
 import { temporalForTests } from '../temporal/server.ts'
+import { prchain } from './command.ts'
 import { exampleChain } from './exampleChain.ts'
 import { openLab, until, type Lab } from './lab.ts'
 
@@ -70,5 +74,18 @@ describe.skipIf(server === null)('the gateway of an embedded prchain', () => {
     }
     const counts = Object.entries(await lab.counts()).filter(([key]) => key.startsWith(rollout))
     expect(counts.map(([, { asked }]) => asked).sort((a, b) => a - b)).toEqual([1, 2])
+  })
+
+  test('is left alone by another that would take its place: that is refused by name, and so is `prchain up`', async () => {
+    await until('the gateway', () => call(asking('Go on.')).catch(() => null))
+    const env = { PRCHAIN_GATEWAY_SOCKET: gatewaySocket(lab.config), PRCHAIN_SCRIPTED_URL: 'http://127.0.0.1:9/v1' }
+    const dir = mkdtempSync(join(tmpdir(), 'prchain-second-'))
+    for (const args of [['gateway'], ['up']]) {
+      const second = await prchain([...args, '--json'], { dir, env })
+      expect(second).toMatchObject({ code: 2, stdout: '' })
+      expect(second.stderr).toContain(gatewaySocket(lab.config))
+    }
+    rmSync(dir, { recursive: true })
+    expect((await call(asking('Go on.'))).status).toBe(200)
   })
 })
