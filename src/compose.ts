@@ -37,7 +37,8 @@ import { createBubblewrapProvider } from './sandbox/bubblewrap.ts'
 import { createDockerProvider } from './sandbox/docker.ts'
 import type { SandboxProvider } from './sandbox/port.ts'
 import { createProcessProvider } from './sandbox/process.ts'
-import { findScaffold } from './scaffolds/index.ts'
+import { findScaffold, SCAFFOLDS } from './scaffolds/index.ts'
+import type { Programs } from './scaffolds/port.ts'
 import { startScriptedModel } from './scripted/server.ts'
 import { scriptedSettings, type ScriptedSettings } from './scripted/settings.ts'
 import { createFileStore } from './store/files.ts'
@@ -242,6 +243,11 @@ export async function composePorts(options: {
       fileBytes: FILE_LIMIT_BYTES,
     },
   }
+}
+
+/** The agents that are not prchain's own, and who brings their programs. */
+export function listScaffolds(): { name: string; version: string; kind: Programs['kind'] }[] {
+  return SCAFFOLDS.map(({ name, version, programs }) => ({ name, version, kind: programs.kind }))
 }
 
 /** Scaffolds' own programs on this host: installed in its cache, or where a setting says. */

@@ -64,7 +64,11 @@ export async function playNative(options: {
     },
     frame: {
       ...{ rollout: 'bench/native/1', chain: 'native', system: 'You are an agent.', model: 'bench', seed: 1 },
-      maxSteps: calls + 1,
+      limits: {
+        ...{ maxSteps: calls + 1, maxStageSteps: null, maxStageTokens: null },
+        ...{ maxChainSteps: null, maxChainTokens: null },
+      },
+      contextTokens: Number.MAX_SAFE_INTEGER,
       commandTimeoutMs: 60_000,
     },
     turns: [{ stage: 0, round: 0, text: 'Do the work.' }],

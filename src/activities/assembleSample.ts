@@ -51,7 +51,7 @@ export async function assembleSample(options: {
       score: result.score,
       hasPassedTests: verdict.hasPassedTests,
       patch: result.patch,
-      messages: [own[0]!, own.at(-1)! + 1],
+      messages: [messages.findIndex(({ stage }) => stage === result.stage), own.at(-1)! + 1],
       ...sumSteps(own.map((index) => messages[index]!)),
       rebuilds: lives.filter((life) => life.n > 1).length,
       restored: lives.filter((life) => life.restored !== null).length,

@@ -5,6 +5,8 @@ import { undisclosedFiles } from '../domain/undisclosed.ts'
 import { passedTests } from '../domain/verdict.ts'
 import type { CarryOver, EnvironmentResult, StageState } from '../formats/rollout.ts'
 import type { Fence } from '../record/fence.ts'
+import type { Sandbox } from '../sandbox/port.ts'
+import { findScaffold } from '../scaffolds/index.ts'
 import { carryInto, initialTreeOf, withoutUndisclosed } from './carryOver.ts'
 import { undisclosedTests } from './disclosure.ts'
 import type { RolloutInput, Scope } from './edge.ts'
@@ -12,6 +14,7 @@ import { groundOf } from './ground.ts'
 import type { Ports } from './ports.ts'
 import { openRebase } from './rebase.ts'
 import { openRollout, type RolloutContext } from './rolloutContext.ts'
+import { findLack } from './scaffoldPrograms.ts'
 import { openStageSandbox } from './stageSandbox.ts'
 import { runStageTests, studyEnvironment } from './stageTests.ts'
 
@@ -48,7 +51,9 @@ export async function prepareStage(
       if (settings.onConflict === 'end') return { status: 'carry-over-lost', reason }
       await openRebase({ ports, context, stage, carried, study, fence: scope.fence })
       const ground = await groundOf(ports, context, stage, 'rebase')
-      const { place } = await openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
+      const { place, sandbox } = await openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
+      const lack = await lackOf(sandbox)
+      if (lack !== null) return { status: 'environment-invalid', reason: lack }
       return { status: 'rebase', tries: settings.refinements + 1, reason, place }
     }
     await writeState({ ports, context, stage, study, carried, scope })
@@ -61,13 +66,21 @@ export async function prepareStage(
   }
   await initialTreeOf(ports, context, stage)
   const ground = await groundOf(ports, context, stage, 'work')
-  const { place } = await openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
+  const { place, sandbox } = await openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
+  const lack = await lackOf(sandbox)
+  if (lack !== null) return { status: 'environment-invalid', reason: lack }
   return {
     status: 'ready',
     hasEnvironment: state.before !== null,
     brokenByCarryOver: state.before?.brokenByCarryOver.length ?? 0,
     reason: study && !study.isValid ? study.reason : null,
     place,
+  }
+
+  /** Why the rollout's scaffold cannot run there. */
+  async function lackOf(sandbox: Sandbox): Promise<string | null> {
+    const scaffold = findScaffold(settings.scaffold)
+    return scaffold && findLack({ scaffold, sandbox, signal: scope.signal })
   }
 }
 

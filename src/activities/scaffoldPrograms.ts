@@ -8,6 +8,7 @@ import type { Ports } from './ports.ts'
 const TOOLCHAINS = '/run/prchain-scaffolds'
 const OPERATOR = '/run/prchain-operator'
 const GATEWAY = '/run/prchain-gateway'
+const OLDEST_PYTHON_MINOR = 10
 
 /** What a scaffold's sandbox sees of the host, read-only: its programs and the gateway's socket. */
 export async function scaffoldMounts(ports: Ports, scaffold: Scaffold): Promise<Mount[]> {
@@ -87,9 +88,39 @@ export async function provideScaffold(options: {
   }
 
   async function pythonOfImage(): Promise<string> {
-    const script = 'python3 -I -c "import sys; print(\'%d.%d\' % sys.version_info[:2])"'
-    const { exitCode, output } = await sandbox.exec(key, { script, timeoutMs: 60_000 }, signal)
-    if (exitCode === 0) return output.toString('utf8').trim()
-    throw new ScaffoldFailedError(`${name} needs python3 in the sandbox: ${output.toString('utf8').slice(-300)}`)
+    const found = await findPython({ scaffold, sandbox, key, signal })
+    if ('lack' in found) throw new ScaffoldFailedError(found.lack)
+    return found.python
+  }
+}
+
+/** Why a scaffold cannot run in a sandbox's environment, whatever is waited for; null when it can. */
+export async function findLack(options: {
+  scaffold: Scaffold
+  sandbox: Sandbox
+  signal: AbortSignal
+}): Promise<string | null> {
+  if (options.scaffold.programs.kind !== 'pip') return null
+  const found = await findPython({ ...options, key: 'interpreter' })
+  return 'lack' in found ? found.lack : null
+}
+
+/** The version of the environment's own Python, such as `3.11`. */
+async function findPython(options: {
+  scaffold: Scaffold
+  sandbox: Sandbox
+  key: string
+  signal: AbortSignal
+}): Promise<{ python: string } | { lack: string }> {
+  const { scaffold, sandbox, key, signal } = options
+  const script = 'python3 -I -c "import sys; print(\'%d.%d\' % sys.version_info[:2])"'
+  const { exitCode, output } = await sandbox.exec(key, { script, timeoutMs: 60_000 }, signal)
+  const said = output.toString('utf8').trim()
+  const [, minor] = /^3\.(\d+)$/.exec(said) ?? []
+  if (exitCode === 0 && Number(minor) >= OLDEST_PYTHON_MINOR) return { python: said }
+  const has = exitCode === 0 ? `has ${said}` : `has none (${said.slice(-200)})`
+  const next = 'take an image that has one, or a scaffold that brings its own programs'
+  return {
+    lack: `${scaffold.name} needs python3, 3.${OLDEST_PYTHON_MINOR} or newer, and the environment ${has}; ${next}`,
   }
 }

@@ -7,7 +7,7 @@ import type { ChatReply, Message, Usage } from '../formats/chat.ts'
 import type { CallRecord, RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import type { ModelError } from '../model/port.ts'
-import type { Complete } from '../record/complete.ts'
+import type { Call, Complete } from '../record/complete.ts'
 import type { Exec } from '../record/exec.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Sandbox } from '../sandbox/port.ts'
@@ -167,23 +167,23 @@ export async function playTurns(options: {
   /** What was left out of a recorded call's request is told by its record, so that no other rule can change it afterwards. */
   async function think(turn: Turn, step: number): Promise<ChatReply | 'context-exceeded'> {
     const key = callKey(rollout, turn.stage, turn.round, step)
-    const stored = await ports.store.getRecord<CallRecord>(recordKey.call(key))
-    if (stored) return (await ask(turn, key, conversation.redraft(stored.request.elision ?? null)))!
+    const known = await ports.store.getRecord<CallRecord>(recordKey.call(key))
+    if (known) return (await ask(turn, { key, known }, conversation.redraft(known.request.elision ?? null)))!
     const draft = conversation.draft(frame.contextTokens)
     if (draft.tokens > frame.contextTokens) return 'context-exceeded'
-    const reply = await ask(turn, key, draft)
+    const reply = await ask(turn, { key, known }, draft)
     if (reply) return reply
     const shorter = conversation.shorten(draft)
-    return (shorter && (await ask(turn, key, shorter))) ?? 'context-exceeded'
+    return (shorter && (await ask(turn, { key, known }, shorter))) ?? 'context-exceeded'
   }
 
   /** Null when the provider says that the request is too long. */
-  async function ask(turn: Turn, key: string, draft: Draft): Promise<ChatReply | null> {
+  async function ask(turn: Turn, at: Pick<Call, 'key' | 'known'>, draft: Draft): Promise<ChatReply | null> {
     const { stage } = turn
     const { messages, elision } = draft
     const request = { model: frame.model, messages, tools: AGENT_TOOLS, seed: frame.seed }
     const play = { role: 'agent', chain: frame.chain, rollout, stage, ...splitRound(turn.round) } as const
-    const call = { key, request, prefix: conversation.prefix(), elision, play, fence, signal }
+    const call: Call = { ...at, request, prefix: conversation.prefix(), elision, play, fence, signal }
     const answer = await ports.complete(call).catch((error: ModelError) => {
       if (error.name === 'ModelError' && error.kind === 'context') return null
       throw error
@@ -191,7 +191,7 @@ export async function playTurns(options: {
     if (!answer) return null
     const { reply, isStored } = answer
     const { usage } = reply
-    conversation.commit(draft, { key, usage })
+    conversation.commit(draft, { key: at.key, usage })
     conversation.push(turn, reply.message, 'step')
     if (!isStored) progress.liveSteps++
     progress.usage = addUsage(progress.usage, usage)

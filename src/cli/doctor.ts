@@ -5,6 +5,7 @@ import { composeGitHub, hasRealModel, storeDir } from '../compose.ts'
 import { readHost, type Config } from '../config.ts'
 import { checkEnvironment, type TryEnvironment } from './doctorEnvironment.ts'
 import { checkSandboxes } from './doctorSandboxes.ts'
+import { checkScaffolds } from './doctorScaffolds.ts'
 import { checkSiiCli } from './operatorScaffold.ts'
 import { findServer, openSession } from './session.ts'
 import { columns, EXIT, type Terminal } from './terminal.ts'
@@ -40,6 +41,7 @@ export async function doctor(options: {
     await checkTemporalCli(config),
     await checkTemporalServer(config),
     ...(await checkSandboxes(config)),
+    ...(await checkScaffolds()),
     await checkModel(config),
     await checkGitHub(config),
     await checkSiiCli(config),

@@ -26,10 +26,14 @@ export type Message = z.infer<typeof message>
 /** The model's turn. */
 export type AssistantMessage = Extract<Message, { role: 'assistant' }>
 
-/** A tool's schema as it is sent. `parameters` is JSON Schema. */
+/** A tool's schema as it is sent. `parameters` is JSON Schema; a tool that takes none may leave it out. */
 export const tool = z.object({
   type: z.literal('function'),
-  function: z.object({ name: z.string(), description: z.string(), parameters: z.record(z.string(), z.unknown()) }),
+  function: z.object({
+    name: z.string(),
+    description: z.string().optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+  }),
 })
 /** A tool's schema as it is sent. */
 export type Tool = z.infer<typeof tool>

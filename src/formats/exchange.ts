@@ -76,6 +76,8 @@ export const answerRecord = z.object({
   digest: blobRef,
   /** Which of the launch's equal requests it answers, from 0. */
   n: z.number().int().nonnegative(),
+  /** The exchanges of earlier answers of which it was not known yet, when this one was put, whether they came through. */
+  open: z.array(z.string()),
   at: instant,
 })
 /** One answer that a launch was given. */

@@ -34,8 +34,8 @@ export class Launch {
   #answered = new Map<BlobRef, number>()
   #answers = 0
   #held = new Set<string>()
-  /** The last answer of a gateway before this one, while nobody has shown that it came through. */
-  #open: AnswerRecord | null = null
+  /** Answers of which nobody has shown yet that they came through, by exchange. */
+  #open = new Map<string, Pick<AnswerRecord, 'exchange' | 'digest' | 'n'>>()
 
   private constructor(store: Store, grant: Grant, list: readonly Normalisation[]) {
     this.#store = store
@@ -47,7 +47,8 @@ export class Launch {
 
   /**
    * Opens a launch with what is on record of it, so that a gateway goes on where another ended. Whether the last answer
-   * came through before that one died is not known: it is given once more to who asks for it.
+   * came through before that one died, and those that were under way with it, is not known: they are given once more to
+   * who asks for them.
    */
   static async open(store: Store, grant: Grant, list: readonly Normalisation[]): Promise<Launch> {
     const launch = new Launch(store, grant, list)
@@ -58,8 +59,11 @@ export class Launch {
     launch.#answers = keys.length
     const last = answers.at(-1)
     if (!last) return launch
-    launch.#open = last
-    launch.#answered.set(last.digest, last.n)
+    for (const answer of answers) {
+      if (answer !== last && !last.open.includes(answer.exchange)) continue
+      launch.#open.set(answer.exchange, answer)
+      launch.#answered.set(answer.digest, Math.min(launch.#answered.get(answer.digest)!, answer.n))
+    }
     const exchange = await store.getRecord<ExchangeRecord>(recordKey.exchange(last.exchange))
     if (exchange) {
       const messages = await createMessagesReader(store)(exchange)
@@ -82,28 +86,41 @@ export class Launch {
     return {
       key,
       digest,
-      give: () =>
-        this.#putAnswer({ format: 'prchain.answer/1', exchange: key, digest, n, at: new Date().toISOString() }),
+      give: async () => {
+        const open = [...this.#open.keys()].filter((other) => other !== key)
+        this.#open.set(key, { exchange: key, digest, n })
+        const at = new Date().toISOString()
+        await this.#putAnswer({ format: 'prchain.answer/1', exchange: key, digest, n, open, at })
+      },
       settle: (isDelivered) => {
         this.#held.delete(place(n))
-        if (isDelivered) this.#count({ digest, n })
+        if (isDelivered) this.#close({ exchange: key, digest, n })
       },
     }
   }
 
-  /** A request that goes on from the last answer before a kill shows that it came through: who asks for that again gets another. */
+  /** A request that goes on from an open answer shows that it came through: who asks for that again gets another. */
   async acknowledge(request: WireRequest, digests: readonly BlobRef[]): Promise<void> {
-    const open = this.#open
+    if (this.#open.size === 0) return
     const at = request.messages.findLastIndex((message) => (message as { role?: unknown } | null)?.role === 'assistant')
-    if (!open || at < 1) return
-    if (digestOfWireRequest(request, digests.slice(0, at), this.grant.model) !== open.digest) return
-    const exchange = await this.#store.getRecord<ExchangeRecord>(recordKey.exchange(open.exchange))
-    if (!exchange) return
+    if (at < 1) return
+    const digest = digestOfWireRequest(request, digests.slice(0, at), this.grant.model)
+    for (const open of this.#open.values()) {
+      if (open.digest === digest && (await this.#isEchoed(open.exchange, request.messages[at]))) this.#close(open)
+    }
+  }
+
+  async #isEchoed(key: string, sent: unknown): Promise<boolean> {
+    const exchange = await this.#store.getRecord<ExchangeRecord>(recordKey.exchange(key))
+    if (!exchange) return false
     const body = await readExchangeBody(this.#store, exchange)
     const reply = readWireReply(exchange.response.contentType, body.toString('utf8'))
-    if ('fault' in reply || !isEcho(reply, request.messages[at])) return
-    this.#open = null
-    this.#count(open)
+    return !('fault' in reply) && isEcho(reply, sent)
+  }
+
+  #close(answer: Pick<AnswerRecord, 'exchange' | 'digest' | 'n'>): void {
+    this.#open.delete(answer.exchange)
+    this.#count(answer)
   }
 
   #count({ digest, n }: Pick<AnswerRecord, 'digest' | 'n'>): void {

@@ -19,6 +19,8 @@ export interface Call {
   prefix: { key: string; count: number } | null
   /** What was left out of the prefix's messages; nothing when absent. */
   elision?: Elision | null
+  /** What the key has on record, by one who has just read it; looked up when absent. */
+  known?: CallRecord | null
   play: Play
   fence: Fence
   signal: AbortSignal
@@ -36,9 +38,9 @@ export type Complete = (call: Call) => Promise<{ reply: ChatReply; isStored: boo
 export function createComplete(ports: { store: Store; model: ChatModel } & Patience): Complete {
   const { store, model, redact } = ports
 
-  return async ({ key, request, prefix, elision, play, fence, signal }) => {
+  return async ({ key, request, prefix, elision, known, play, fence, signal }) => {
     const digest = digestOfRequest(request)
-    const stored = await store.getRecord<CallRecord>(recordKey.call(key))
+    const stored = known === undefined ? await store.getRecord<CallRecord>(recordKey.call(key)) : known
     if (stored) return { reply: agreed(stored, digest).reply, isStored: true }
 
     const { model: name, messages, tools, ...parameters } = request

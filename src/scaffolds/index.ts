@@ -4,7 +4,7 @@ import { qwenCode } from './qwenCode.ts'
 import { siiCli } from './siiCli.ts'
 
 /** The agents that are not prchain's own. */
-const SCAFFOLDS: readonly Scaffold[] = [miniSweAgent, qwenCode, siiCli]
+export const SCAFFOLDS: readonly Scaffold[] = [miniSweAgent, qwenCode, siiCli]
 
 /** A scaffold by its name; null for prchain's own. */
 export function findScaffold(name: string): Scaffold | null {

@@ -49,6 +49,7 @@ const child = require('node:child_process').spawn(spec.interpreter, [cli, ...fla
     QWEN_CODE_SUPPRESS_YOLO_WARNING: '1',
     QWEN_CODE_DISABLE_PRECONNECT: '1',
     QWEN_CODE_DISABLE_CRON: '1',
+    QWEN_CODE_NO_RELAUNCH: '1',
     NO_COLOR: '1',
   },
 })
@@ -101,6 +102,13 @@ export const qwenCode: Scaffold = {
       pattern: /^The current date is: [A-Z][a-z]+, [A-Z][a-z]+ \d{1,2}, \d{4}\. /gm,
       replacement: 'The current date is: the day. ',
     },
+    {
+      what: 'the file that an output went to that was too large',
+      pattern: /_[0-9a-f]{12}\.output\b/g,
+      replacement: '_file.output',
+    },
+    { what: 'the id of a background shell', pattern: /\bbg_[0-9a-f]{8}\b/g, replacement: 'bg_shell' },
+    { what: 'the process number of a background shell', pattern: /^pid: \d+$/gm, replacement: 'pid: shell' },
   ],
   start: (input) => launchByNode(LAUNCHER, input),
   readEnding({ output, exitCode, isTimedOut }) {
@@ -111,6 +119,6 @@ export const qwenCode: Scaffold = {
     const fault = result.fault ?? `it ended with the status ${status ?? '(none)'}`
     const ending = ENDINGS[status ?? ''] ?? (TOO_LONG.test(fault) ? 'context-exceeded' : null)
     if (ending) return { ending, trajectory }
-    return { fault, isSessionRefused: /No saved session found|session .* (cannot|could not) be/i.test(fault) }
+    return { fault, isSessionRefused: /^No saved session found/m.test(fault) }
   },
 }

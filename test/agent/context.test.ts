@@ -11,6 +11,7 @@ import { digestOfRequest } from '../../src/domain/conversation.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import { callRecord, type CallRecord, type CommandRecord } from '../../src/formats/record.ts'
 import { readCallRequest } from '../../src/record/callRequest.ts'
+import { readOnce } from '../record/readOnce.ts'
 import {
   pretendSandbox,
   withSandbox,
@@ -86,8 +87,9 @@ describe('a conversation that is longer than the window', () => {
     await playAll(model)
     const calls = await callsOf()
     expect(calls).toHaveLength(model.requests.length)
+    const store = readOnce(agent.store)
     for (const [at, call] of calls.entries()) {
-      const request = await readCallRequest(agent.store, call)
+      const request = await readCallRequest(store, call)
       expect(isDeepStrictEqual(request, model.requests[at]), call.key).toBe(true)
       expect(digestOfRequest(request), call.key).toBe(call.digest)
     }

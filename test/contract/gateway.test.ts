@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
-import type { ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
+import type { AnswerRecord, ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
 import { issueToken, revokeToken } from '../../src/record/grants.ts'
 import { readExchangeBody } from '../../src/record/exchange.ts'
 import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
@@ -107,6 +107,24 @@ describe('the gateway', () => {
     const last = await lab.another()
     await post(last, other, goesOn('Another reply'))
     expect((await post(last, other, ask('Hi'))).bytes).toBe(first.bytes)
+  })
+
+  test('gives all that was under way in the moment of a kill once more, and nothing else', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const token = await lab.token()
+    const replies: string[] = []
+    for (const content of ['a', 'b', 'c']) replies.push((await post(lab.gateway, token, ask(content))).bytes)
+    // As it stands on record when the ends of b and c were sent at the same time.
+    const keys = await lab.store.listRecords(recordKey.answers(ROLLOUT, 0, 0, 1))
+    const [, b, c] = await Promise.all(keys.map(async (key) => (await lab.store.getRecord<AnswerRecord>(key))!))
+    expect(c!.open).toEqual([])
+    await lab.store.putRecord<AnswerRecord>(recordKey.answer(ROLLOUT, 0, 0, 1, 3), { ...c!, open: [b!.exchange] })
+    const later = await lab.another()
+    expect((await post(later, token, ask('b'))).bytes).toBe(replies[1])
+    expect((await post(later, token, ask('c'))).bytes).toBe(replies[2])
+    expect(lab.asked).toHaveLength(3)
+    for (const content of ['a', 'b', 'c']) expect(replies).not.toContain((await post(later, token, ask(content))).bytes)
+    expect(lab.asked).toHaveLength(6)
   })
 
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {

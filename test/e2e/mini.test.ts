@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { ExchangeRecord } from '../../src/formats/exchange.ts'
@@ -63,4 +65,18 @@ describe.skipIf(server === null || docker === null)('mini-swe-agent, the real on
       (await exchangesOf(`${campaign}/${chain}/1`)).map(({ key, digest }) => [key.slice(campaign.length), digest])
     expect(await digestsOf('again')).toEqual(await digestsOf('whole'))
   }, 300_000)
+
+  test('refuses an environment without its Python before anything is asked of the agent, and says what would help', async () => {
+    const environment = join(lab.dir, 'without-python.json')
+    const { environment: given } = await exampleForTests()
+    const dockerfile = `FROM ${BASE_IMAGE}\nRUN rm -f /usr/bin/python3*\n`
+    writeFileSync(environment, JSON.stringify({ ...given, image: undefined, dockerfile }))
+    await lab.run('without', [chain], { environment })
+    const { ending, reason, stages } = await lab.rollout(`without/${chain}/1`)
+    expect({ ending, stages }).toEqual({ ending: 'environment-invalid', stages: [] })
+    expect(reason).toMatch(
+      /^mini-swe-agent needs python3, 3\.10 or newer, and the environment has none \(.*\); take an image/,
+    )
+    expect(Object.keys(await lab.counts()).filter((key) => key.startsWith(`without/${chain}/1/stages/`))).toEqual([])
+  }, 120_000)
 })

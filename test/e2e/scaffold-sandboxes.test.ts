@@ -29,6 +29,6 @@ describe.skipIf(server === null)('mini-swe-agent without Docker', () => {
       expect(JSON.stringify(sample)).not.toMatch(/prchain-[0-9a-f]{48}/)
       expect(prchainProcesses(lab.dir).filter(({ command }) => command.includes('python3'))).toEqual([])
     },
-    120_000,
+    300_000,
   )
 })

@@ -13,7 +13,7 @@ import { countCalls, planKills, watchRollout, type Kill, type Moment, type Targe
 import { exampleForTests, openLab, until, type Lab } from './lab.ts'
 
 interface Killed {
-  scaffold: 'native' | 'mini-swe-agent' | 'sii-cli'
+  scaffold: 'native' | 'mini-swe-agent' | 'qwen-code' | 'sii-cli'
   settings?: Partial<Config>
   targets: readonly Target[]
   /** The command line of the scaffold's own process. */
@@ -36,19 +36,24 @@ export const KILLED: readonly Killed[] = [
     process: /^\S*python3 -I -c/,
     testCommand: DIFFERING,
   },
+  {
+    scaffold: 'qwen-code',
+    targets: ['worker', 'gateway', 'scaffold', 'container'],
+    process: /\/qwen-code\/cli\.js /,
+    testCommand: DIFFERING,
+  },
+  {
+    // The adapter, with the bridge of our tests: what is killed of the scaffold is that bridge.
+    scaffold: 'sii-cli',
+    settings: { siiCliPath: join(import.meta.dirname, '..', 'siiBridge') },
+    targets: ['worker', 'gateway', 'scaffold', 'container'],
+    process: /\/bridge\.ts$/,
+    testCommand: DIFFERING,
+  },
 ]
 
-/** SII-CLI's adapter, with the bridge of our tests: what is killed of the scaffold is that bridge. */
-export const SII_CLI_KILLED: Killed = {
-  scaffold: 'sii-cli',
-  settings: { siiCliPath: join(import.meta.dirname, '..', 'siiBridge') },
-  targets: ['worker', 'gateway', 'scaffold', 'container'],
-  process: /\/bridge\.ts$/,
-  testCommand: DIFFERING,
-}
-
 /** The scaffold's own deaths in one round that are kept below what parks a chain. */
-const MOST_IN_A_ROUND = 2
+const MOST_IN_A_ROUND = 3
 const MOMENT_SECONDS = 240
 
 /**

@@ -94,7 +94,7 @@ describe.skipIf(server === null || docker === null)('SII-CLI’s adapter, with t
       const capture = await lab.capture(id, stage, played - 1)
       expect(capture.leftOut).toContainEqual({ path: '.sii/', reason: 'scaffold' })
     }
-  }, 300_000)
+  }, 400_000)
 
   async function recordsOf<T>(rollout: string, part: string): Promise<T[]> {
     const keys = await lab.store.listRecords(recordKey.stages(rollout))

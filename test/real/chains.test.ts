@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { composeChains } from '../../src/compose.ts'
+import type { Config } from '../../src/config.ts'
 import { recordKey, TASK_QUEUE, workflowId } from '../../src/domain/identifiers.ts'
 import type { StageState } from '../../src/formats/rollout.ts'
 import type { Mined } from '../../src/workflows/mineRepository.ts'
@@ -31,6 +32,8 @@ const { chains } = JSON.parse(readFileSync(join(data, 'chains.json'), 'utf8')) a
 /** The links of this chain are contrasts, so no miner finds it: it is given by hand. */
 const IMPORTED = 'humanize-rollover-3'
 const REFINED = 'packaging-wheelname-3'
+const SCAFFOLDS = (process.env['PRCHAIN_TEST_SCAFFOLDS'] ?? '').split(',') as Config['scaffold'][]
+const played = SCAFFOLDS.flatMap((scaffold) => chains.map((chain) => [chain.id, scaffold, chain] as const))
 
 describe('the real chains', () => {
   const labs = new Map<string, Lab>()
@@ -67,13 +70,14 @@ describe('the real chains', () => {
     for (const lab of labs.values()) await lab.stop()
   })
 
-  test.each(chains.map((chain) => [chain.id, chain] as const))(
-    '%s, whole: every stage accepted, with the fail-to-pass tests that are named',
-    async (name, real) => {
+  test.each(played)(
+    '%s, whole, by %s: every stage accepted, with the fail-to-pass tests that are named',
+    async (name, scaffold, real) => {
       const lab = labs.get(real.repo)!
       const id = name === IMPORTED ? await importChain(lab, real) : await mineChain(lab, real)
-      await lab.run(name, [id])
-      const rollout = `${name}/${id}/1`
+      const campaign = `${name}-${scaffold}`
+      await lab.run(campaign, [id], { scaffold })
+      const rollout = `${campaign}/${id}/1`
       expect(await lab.rollout(rollout)).toMatchObject({ ending: 'accepted' })
       for (const [index, pull] of real.prs.entries()) {
         const state = (await lab.store.getRecord<StageState>(recordKey.stageState(rollout, index)))!
@@ -89,11 +93,11 @@ describe('the real chains', () => {
       expect(known.stages.map(({ baseSha, resultSha }) => [baseSha, resultSha])).toEqual(
         real.prs.map((pull) => [pull.base_sha, pull.merge_sha]),
       )
-      const [line] = lab.samples(name)
+      const [line] = lab.samples(campaign)
       expect(line!.stages).toHaveLength(real.prs.length)
       if (name === REFINED) expect(line!.stages[0]!.rounds).toBe(2)
       console.log(
-        `${name}: ${line!.stages.map((stage) => `#${stage.number} ${stage.rounds} round(s), ${stage.toolCalls} tool calls`).join('; ')}`,
+        `${campaign}: ${line!.stages.map((stage) => `#${stage.number} ${stage.rounds} round(s), ${stage.toolCalls} tool calls`).join('; ')}`,
       )
     },
     600_000,

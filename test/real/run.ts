@@ -3,9 +3,14 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
-/** `npm run test:real -- --mirrors DIR --data DIR`: whole chains of real repositories, in Docker sandboxes. */
+/** `npm run test:real -- --mirrors DIR --data DIR`: whole chains of real repositories, in Docker sandboxes, by each scaffold. */
 const { values } = parseArgs({
-  options: { mirrors: { type: 'string' }, data: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    mirrors: { type: 'string' },
+    data: { type: 'string' },
+    only: { type: 'string' },
+    scaffolds: { type: 'string', default: 'native,mini-swe-agent,qwen-code' },
+  },
 })
 if (!values.mirrors || !values.data || !existsSync(values.mirrors) || !existsSync(join(values.data, 'chains.json'))) {
   console.error(
@@ -25,6 +30,7 @@ const { status } = spawnSync(
       PRCHAIN_TEST_SUITE: 'real',
       PRCHAIN_TEST_MIRRORS: resolve(values.mirrors),
       PRCHAIN_TEST_DATA: resolve(values.data),
+      PRCHAIN_TEST_SCAFFOLDS: values.scaffolds,
     },
   },
 )
