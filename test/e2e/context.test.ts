@@ -9,6 +9,7 @@ import { readCallRequest } from '../../src/record/callRequest.ts'
 import { readOnce } from '../record/readOnce.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
+import { checkSample, withoutTimes } from './sampleCheck.ts'
 import { openLab, until, type Lab } from './lab.ts'
 
 const server = await temporalForTests()
@@ -40,9 +41,10 @@ describe.skipIf(server === null)('a stage that is longer than the model’s wind
     return Promise.all(keys.map(async (key) => callRecord.parse(await lab.store.getRecord(key))))
   }
 
-  /** A campaign's samples file, but for where its markers lie. */
+  /** A campaign's samples file, but for times and where its markers lie. */
   function samplesOf({ lab, markerFile }: { lab: Lab; markerFile: string }, name: string): string {
-    return readFileSync(join(lab.config.store, 'samples', `${name}.jsonl`), 'utf8').replaceAll(markerFile, 'MARKERS')
+    const text = readFileSync(join(lab.config.store, 'samples', `${name}.jsonl`), 'utf8')
+    return withoutTimes(text).replaceAll(markerFile, 'MARKERS')
   }
 
   test('goes on to the end, in requests within the window, and its sample says where the context was rewritten; killed as it is, it is the same', async () => {
@@ -66,6 +68,7 @@ describe.skipIf(server === null)('a stage that is longer than the model’s wind
     expect(sample!.stages.reduce((sum, { steps }) => sum + steps, 0)).toBe(calls.length)
     for (const [stage, { messages }] of sample!.stages.entries())
       expect(sample!.messages[messages[0]]).toMatchObject({ role: stage === 0 ? 'system' : 'user', stage })
+    await checkSample(calm.lab.store, sample!)
     for (const from of sample!.segments) expect(sample!.messages[from]).toMatchObject({ role: 'system' })
 
     const hit = await openLong('kill', 30)

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { CallRecord } from '../../src/formats/record.ts'
 import { temporalForTests } from '../temporal/server.ts'
+import { withoutTimes } from './sampleCheck.ts'
 import { openLab, until, type Lab } from './lab.ts'
 import { exampleChain } from './exampleChain.ts'
 import { prchainProcesses } from './processes.ts'
@@ -47,7 +48,7 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
   function samplesOf(lab: Lab, campaign: string): string {
     const text = readFileSync(join(lab.config.store, 'samples', `${campaign}.jsonl`), 'utf8')
     expect(text).toContain(`"${campaign}/`)
-    return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'T')
+    return withoutTimes(text)
   }
 
   /** Every stored call was asked for the last time before it was stored, and each marker stands once. */

@@ -6,6 +6,11 @@ import type { CallRecord, CommandRecord } from '../../src/formats/record.ts'
 import { sample, type Sample } from '../../src/formats/sample.ts'
 import type { Store } from '../../src/store/port.ts'
 
+/** Samples as text, but for their times: two runs of the same have the same. */
+export function withoutTimes(text: string): string {
+  return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'T').replaceAll(/"(modelMs|commandMs)":\d+/g, '"$1":0')
+}
+
 /** Holds a sample against its schema and against the records that it names. Returns how many commands it names. */
 export async function checkSample(store: Store, line: Sample): Promise<{ commands: number }> {
   expect(sample.parse(line)).toEqual(line)
