@@ -98,9 +98,11 @@ export function readObservation(observation: string): string {
       output,
       output_head: head,
       output_tail: tail,
+      elided_chars: elided,
     } = JSON.parse(observation) as Record<string, unknown>
     if (typeof returncode !== 'number') return observation
-    return endWith(typeof output === 'string' ? output : `${String(head)}\n${String(tail)}`, returncode)
+    const cut = `[… ${String(elided)} bytes in all; the middle is left out …]`
+    return endWith(typeof output === 'string' ? output : `${String(head)}\n${cut}\n${String(tail)}`, returncode)
   } catch {
     return observation
   }

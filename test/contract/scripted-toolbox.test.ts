@@ -28,6 +28,16 @@ describe('the scripted model over qwen-code’s tools', () => {
       `Command: grep 'Output: x' a\nDirectory: (root)\nOutput: ${output}\nError: (none)\nExit Code: ${code}\nSignal: (none)\nProcess Group PGID: (none)`
     expect(readObservation(shell('one\nError: two', 0))).toBe('one\nError: two\n[exit code 0]')
     expect(readObservation(shell('(empty)', 3))).toBe('[exit code 3]')
+    const cut = {
+      returncode: 0,
+      output_head: 'one',
+      output_tail: 'four',
+      elided_chars: 744,
+      warning: 'Output too long.',
+    }
+    expect(readObservation(JSON.stringify(cut))).toBe(
+      'one\n[… 744 bytes in all; the middle is left out …]\nfour\n[exit code 0]',
+    )
     expect(readObservation('Showing lines 2-3 of 5 total lines.\n\n---\n\n b\nc')).toBe(' b\nc\n')
     expect(readObservation('Showing lines 4-5 of 5 total lines.\n\n---\n\nd\n')).toBe('d\n')
     expect(readObservation('plain\n')).toBe('plain\n')
