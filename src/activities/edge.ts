@@ -94,6 +94,11 @@ export class HaltedError extends Error {
   }
 }
 
+/** The gateway holds a launch's requests until a ceiling is raised: the chain waits, and its scaffold stays where it is. */
+export class HeldError extends Error {
+  override name = 'HeldError'
+}
+
 /** Input of a workflow that cannot be worked with: no retry helps. */
 export class InvalidInputError extends Error {
   override name = 'InvalidInputError'
@@ -128,6 +133,7 @@ function translate(error: unknown, options: { failures: number; redact: Redact }
       // Waiting does not make a request shorter; it may bring a key that is let in.
       return fail(named.kind === 'context' ? 'RequestTooLong' : 'ModelRefused')
     case 'CeilingReachedError':
+    case 'HeldError':
       return fail('CeilingReached')
     case 'HaltedError':
       return fail((error as HaltedError).type)

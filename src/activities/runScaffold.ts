@@ -10,7 +10,7 @@ import type { Scaffold } from '../scaffolds/port.ts'
 import { storyOf } from '../scaffolds/story.ts'
 import type { CommandOutcome, Sandbox } from '../sandbox/port.ts'
 import { captureSandbox, lastCheckpoint, putCheckpoint } from './checkpoint.ts'
-import { ScaffoldFailedError, HaltedError, type RolloutInput, type Scope } from './edge.ts'
+import { ScaffoldFailedError, HaltedError, HeldError, type RolloutInput, type Scope } from './edge.ts'
 import { groundOf } from './ground.ts'
 import { openLaunches, type Abandoning } from './launches.ts'
 import type { Ports } from './ports.ts'
@@ -162,8 +162,7 @@ export async function runScaffold(
       if (halt) throw new HaltedError(halt)
       const { reason } = await hold.read()
       // The scaffold stays where it is; the gateway looks for itself whether it may go on.
-      if (reason !== null && Date.now() - startedMs >= HOLD_GRACE_MS)
-        throw new HaltedError({ type: 'CeilingReached', reason })
+      if (reason !== null && Date.now() - startedMs >= HOLD_GRACE_MS) throw new HeldError(reason)
       if (ports.isDraining() || Date.now() - startedMs >= ports.limits.sliceMs) over.abort('paused')
       scope.report({ stage: stage + 1, round: String(round), step: await launches.countAnswers(launch.n) })
     }

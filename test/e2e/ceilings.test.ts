@@ -146,9 +146,8 @@ describe.skipIf(server === null || docker === null)('a scaffold under a ceiling'
     async (scaffold, budgetUsd) => {
       await passCeiling(lab, `poor-${scaffold}`, chain, { scaffold, budgetUsd })
       const keys = await lab.store.listRecords(recordKey.stages(`poor-${scaffold}/${chain}/1`))
-      console.log(keys.filter((key) => /launches|holds|abandon|halts/.test(key)), await readSpend(lab.config, `poor-${scaffold}`))
       // One launch for each of the two stages: none was lost by the pause.
-      expect(keys.filter((key) => key.includes('/launches/'))).toHaveLength(2) // DEBUG
+      expect(keys.filter((key) => key.includes('/launches/'))).toHaveLength(2)
       expect(keys.some((key) => key.includes('/holds/'))).toBe(true)
     },
     300_000,
