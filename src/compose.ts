@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { prettifyError, ZodError } from 'zod'
 import { resolveChain, storeChain } from './activities/chainRecord.ts'
@@ -46,6 +46,8 @@ import type { Store } from './store/port.ts'
 import { createToolchains } from './toolchains/host.ts'
 import type { OperatorProgram, Toolchains } from './toolchains/port.ts'
 
+/** The gateway's socket, by the name under which sandboxes look for it. */
+const SOCKET = 'gateway.sock'
 const LONGEST_RETRY_WAIT_MS = 60_000
 const MEBIBYTE = 1024 * 1024
 const FILE_LIMIT_BYTES = 10 * MEBIBYTE
@@ -151,14 +153,22 @@ export function composeEnvironmentBuild(config: Config): EnvironmentBuild {
   }
 }
 
+/** The socket's folder is mounted into sandboxes: nothing else may be in it. */
+function checkSocket(path: string): string {
+  const name = basename(path)
+  const others = existsSync(dirname(path)) ? readdirSync(dirname(path)).filter((one) => !one.startsWith(SOCKET)) : []
+  if (name === SOCKET && others.length === 0) return path
+  throw new ConfigError(
+    name === SOCKET
+      ? `gatewaySocket: ${dirname(path)} is mounted into agents’ sandboxes and holds other things (${others.slice(0, 3).join(', ')}); name a folder of its own, as in ${join(dirname(path), 'gateway', SOCKET)}`
+      : `gatewaySocket: ${path} is to be named ${SOCKET}, in a folder of its own, which is mounted into agents’ sandboxes`,
+  )
+}
+
 /** Where the gateway of a store listens on this host: a short path, as sockets need. */
 export function gatewaySocket(config: Config): string {
-  if (config.gatewaySocket !== null) return resolve(config.gatewaySocket)
-  return join(
-    tmpdir(),
-    `prchain-${digestOf(storeDir(config)).slice('sha256:'.length, 'sha256:'.length + 16)}`,
-    'gateway.sock',
-  )
+  if (config.gatewaySocket !== null) return checkSocket(resolve(config.gatewaySocket))
+  return join(tmpdir(), `prchain-${digestOf(storeDir(config)).slice('sha256:'.length, 'sha256:'.length + 16)}`, SOCKET)
 }
 
 /** Whether a gateway runs at the settings' socket on this host. */

@@ -1,4 +1,4 @@
-import { readRound, recordKey, splitRound } from '../domain/identifiers.ts'
+import { type RoundId, readRound, recordKey, splitRound } from '../domain/identifiers.ts'
 import type { CheckpointRecord, CommandRecord } from '../formats/record.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Sandbox } from '../sandbox/port.ts'
@@ -6,14 +6,32 @@ import type { Ground } from './ground.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 
-/** The last checkpoint of a stage's phase, or null. */
+/**
+ * The last checkpoint of a stage's phase, or null. One that a scaffold's launch ended with counts when its round's end is on
+ * record: a round that has none begins again where it began.
+ */
 export async function lastCheckpoint(
   ports: Ports,
   context: RolloutContext,
   { stage, phase }: Ground,
 ): Promise<CheckpointRecord | null> {
-  const keys = await ports.store.listRecords(recordKey.checkpoints(context.id, stage, phase))
-  return keys.length === 0 ? null : ports.store.getRecord<CheckpointRecord>(keys.at(-1)!)
+  for (const key of (await ports.store.listRecords(recordKey.checkpoints(context.id, stage, phase))).reverse()) {
+    const checkpoint = (await ports.store.getRecord<CheckpointRecord>(key))!
+    const round = readLaunchCommand(checkpoint.after)
+    if (round === null || (await ports.store.getRecord(recordKey.round(context.id, stage, round, 'end'))) !== null)
+      return checkpoint
+  }
+  return null
+}
+
+/** The key of the command that a scaffold's launch is. */
+export function launchCommand(round: RoundId, n: number): string {
+  return `scaffold.${round}.${n}`
+}
+
+function readLaunchCommand(key: string): RoundId | null {
+  const match = /^scaffold\.([^.]+)\.\d+$/.exec(key)
+  return match && readRound(match[1]!)
 }
 
 /** A checkpoint's tree, made again from its patch when the scratch store lost it. */
@@ -50,22 +68,21 @@ export async function takeCheckpoint(options: {
   }
   const tree = await captureSandbox(ports, context, sandbox, ground.tree)
   if (last?.tree === tree && commandMs - last.commandMs < ports.limits.checkpointMs) return
-  await putCheckpoint({ ports, context, ground, last, after: since.at(-1)!, tree, commandMs, fence })
+  await putCheckpoint({ ports, context, ground, after: since.at(-1)!, tree, commandMs, fence })
 }
 
-/** Puts a tree on record as the checkpoint after `last`. */
+/** Puts a tree on record as the next checkpoint. */
 export async function putCheckpoint(options: {
   ports: Ports
   context: RolloutContext
   ground: Ground
-  last: CheckpointRecord | null
   after: string
   tree: string
   commandMs: number
   fence: Fence
 }): Promise<void> {
-  const { ports, context, ground, last, after, tree, commandMs, fence } = options
-  const n = (last?.n ?? 0) + 1
+  const { ports, context, ground, after, tree, commandMs, fence } = options
+  const n = (await ports.store.listRecords(recordKey.checkpoints(context.id, ground.stage, ground.phase))).length + 1
   const patch = await ports.store.putBlob(await context.repository.patch(ground.tree, tree))
   const made: CheckpointRecord = { format: 'prchain.checkpoint/1', n, after, tree, patch, commandMs }
   await fence.check()

@@ -4,12 +4,12 @@ import type { LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import { openHold } from '../record/hold.ts'
-import { issueToken, revokeToken } from '../record/grants.ts'
+import { issueToken, revokeToken, TOKEN, TOKEN_MASK } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
 import { storyOf } from '../scaffolds/story.ts'
 import type { CommandOutcome, Sandbox } from '../sandbox/port.ts'
-import { captureSandbox, lastCheckpoint, putCheckpoint } from './checkpoint.ts'
+import { captureSandbox, launchCommand, putCheckpoint } from './checkpoint.ts'
 import { ScaffoldFailedError, HaltedError, HeldError, type RolloutInput, type Scope } from './edge.ts'
 import { groundOf } from './ground.ts'
 import { openLaunches, type Abandoning } from './launches.ts'
@@ -64,6 +64,11 @@ export async function runScaffold(
     const launch = running ?? (await begin(sandbox, programs, n))
     const outcome = await follow(sandbox, programs, launch)
     if (outcome === 'paused') return { status: 'paused', steps: await launches.countAnswers(launch.n), place }
+    if (outcome.isTimedOut && (await wasHeld(launch))) {
+      // It was ended by a clock that ran on while it was held.
+      await abandon(launch, { kind: 'halted', reason: 'it was held for so long that its time was over' })
+      continue
+    }
     const read = scaffold.readEnding({ ...outcome, output: outcome.output.toString('utf8') })
     if ('fault' in read) {
       await abandon(launch, { kind: read.isSessionRefused ? 'session-refused' : 'failed', reason: read.fault })
@@ -82,6 +87,10 @@ export async function runScaffold(
     return found?.life === launch.life ? null : { kind: 'lost', reason: 'its sandbox was lost' }
   }
 
+  async function wasHeld({ n }: LaunchRecord): Promise<boolean> {
+    return (await store.getRecord(recordKey.hold(context.id, stage, round, n, 0))) !== null
+  }
+
   /** Puts a launch on record, once the scaffold is known to run here. */
   async function begin(sandbox: Sandbox, programs: ScaffoldPrograms, n: number): Promise<LaunchRecord> {
     await testScaffold({ ports, context, scaffold, sandbox, programs, stage, round, launch: n, signal: scope.signal })
@@ -94,7 +103,7 @@ export async function runScaffold(
       scaffold: scaffold.name,
       version: programs.version,
       life: sandbox.life,
-      task: await store.putBlob(session === null ? storyOf(turns) : turns.at(-1)!),
+      task: await store.putBlob(session === null ? storyOf(await earlierRequests(), turns) : turns.at(-1)!),
       session,
       startedAt: new Date().toISOString(),
     }
@@ -113,7 +122,7 @@ export async function runScaffold(
 
   /** The key of the command that a launch is. */
   function commandOf({ n }: LaunchRecord): string {
-    return `scaffold.${round}.${n}`
+    return launchCommand(round, n)
   }
 
   function tokenOf(n: number): Promise<string> {
@@ -177,22 +186,26 @@ export async function runScaffold(
   ): Promise<void> {
     await revokeToken(store, await tokenOf(launch.n), 'the round has ended')
     const own = trajectory === null ? null : await sandbox.readFile(trajectory, TRAJECTORY_LIMIT_BYTES)
-    await putCheckpoint({
-      ...{ ports, context, ground, fence: scope.fence },
-      last: await lastCheckpoint(ports, context, ground),
-      after: commandOf(launch),
-      tree: await captureSandbox(ports, context, sandbox, ground.tree),
-      // Nothing of it is on record as commands, so it is never run again.
-      commandMs: Number.MAX_SAFE_INTEGER,
-    })
+    const text = own && ports.redact(own.toString('utf8')).replaceAll(TOKEN, TOKEN_MASK)
     const end: RoundEndRecord = {
       format: 'prchain.round-end/1',
       ending,
       steps: (await launches.answersOf(launch.n)).length,
-      trajectory: own && (await store.putBlob(ports.redact(own.toString('utf8')))),
+      trajectory: text === null ? null : await store.putBlob(text),
       abandoned: await launches.describeAbandoned(),
     }
+    const tree = await captureSandbox(ports, context, sandbox, ground.tree)
+    // Nothing of it is on record as commands, so it is never run again.
+    const commandMs = Number.MAX_SAFE_INTEGER
+    // The round's end makes this checkpoint one to begin from: until then the round begins where it began.
+    await putCheckpoint({ ports, context, ground, fence: scope.fence, after: commandOf(launch), tree, commandMs })
     await store.putRecord(endKey, end)
+  }
+
+  /** The messages that opened the stages before. */
+  async function earlierRequests(): Promise<string[]> {
+    const turns = await turnsUpTo(ports, context, stage, round)
+    return turns.filter((turn) => turn.stage < stage && turn.round === 0).map(({ text }) => text)
   }
 
   /** The message that opened the stage's phase, and what was said of each of its rounds since. */

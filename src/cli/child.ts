@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 
-const STOP_WAIT_MS = 15_000
+/** Longer than a gateway waits for the calls under way, which are paid for. */
+const STOP_WAIT_MS = 40_000
 const QUICK_DEATH_MS = 2_000
 
 /** A process of ours that is started again when it ends by itself. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { prettifyError, ZodError } from 'zod'
 import { composeSandboxes, composeStore, hasRealModel } from '../compose.ts'
-import type { Config } from '../config.ts'
+import { flagOf, type Config } from '../config.ts'
 import { environment, type Environment } from '../formats/environment.ts'
 import { prices, type Prices } from '../formats/price.ts'
 import type { RolloutSettings } from '../formats/rollout.ts'
@@ -28,6 +28,8 @@ const PAPER = {
   model: 'glm-4.6',
 } as const
 
+/** Limits that only the native agent keeps. */
+const NATIVE_ALONE = ['maxStageSteps', 'maxStageTokens', 'maxChainSteps', 'maxChainTokens'] as const
 const SCRIPTED_MODEL = 'scripted'
 
 /** The settings of a campaign's rollouts, checked against what is there, with the price table that they name. Throws {@link InputError}. */
@@ -41,6 +43,11 @@ export async function settleRollouts(config: Config): Promise<{ settings: Rollou
   const isNamed = config.environment !== null && config.environment !== 'none'
   const given = isNamed ? await readEnvironment(config.environment!) : null
   const sandbox = await chooseSandbox(config, given)
+  const useless = NATIVE_ALONE.find((name) => config.scaffold !== 'native' && config[name] !== null)
+  if (useless !== undefined)
+    throw new InputError(
+      `${flagOf(useless)} is a limit of prchain’s own agent: --scaffold ${config.scaffold} is not held to it`,
+    )
   const table = config.prices === null ? null : await readPrices(config.prices)
   const settings: RolloutSettings = {
     scaffold: config.scaffold,

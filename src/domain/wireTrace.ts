@@ -91,7 +91,7 @@ function countShared(known: readonly SegmentMessage[], wire: readonly WireMessag
 
 /** Whether a message that was sent is one that is known; an echo of a reply may have members more or less. */
 function isSame(known: Message, wire: WireMessage): boolean {
-  if (known.role !== wire.role || textOf(wire.content) !== known.content) return false
+  if (known.role !== roleOf(wire) || textOf(wire.content) !== known.content) return false
   if (known.role === 'tool') return known.tool_call_id === wire.tool_call_id
   if (known.role !== 'assistant') return true
   const ids = (calls: readonly { id?: string }[] | undefined) => (calls ?? []).map(({ id }) => id).join(' ')
@@ -101,6 +101,11 @@ function isSame(known: Message, wire: WireMessage): boolean {
 /** Whether a message of a request is what a client made of a reply. */
 export function isEcho({ message }: WireReply, sent: unknown): boolean {
   return isSame(toAssistant(message), sent as WireMessage)
+}
+
+/** Newer models are told by a `developer` what older ones were told by the system. */
+function roleOf({ role }: WireMessage): Message['role'] {
+  return role === 'assistant' || role === 'tool' || role === 'user' ? role : 'system'
 }
 
 function toMessage(wire: WireMessage): Message {

@@ -1,7 +1,11 @@
+import type { Hold } from '../formats/exchange.ts'
 import type { Exchanged } from '../record/exchange.ts'
+import type { Ledger } from '../record/ledger.ts'
 
 /** A client's end of a call: gets the reply's parts as they come. */
 export interface Listener {
+  /** Whether its launch's requests are held. */
+  readonly hold: Ledger<Hold>
   /** Gets a part of the reply; parts that came before it listened first. */
   part(bytes: Buffer): void
   /** What it was given is void: another try begins. */
@@ -18,8 +22,8 @@ export class GatewayCall {
   #listeners = new Set<Listener>()
 
   /** Starts `ask`, which gives parts as they come and null when those are void. */
-  constructor(ask: (onPart: (part: Buffer | null) => void) => Promise<Exchanged>) {
-    this.done = ask((part) => {
+  constructor(ask: (call: GatewayCall, onPart: (part: Buffer | null) => void) => Promise<Exchanged>) {
+    this.done = ask(this, (part) => {
       if (part === null) {
         this.#parts = []
         for (const listener of this.#listeners) listener.voided()
@@ -30,6 +34,11 @@ export class GatewayCall {
     })
     // Whoever listens is told; with nobody there it is tried again when somebody asks.
     this.done.catch(() => {})
+  }
+
+  /** The holds of the launches whose clients listen. */
+  holds(): Ledger<Hold>[] {
+    return [...this.#listeners].map(({ hold }) => hold)
   }
 
   /** Listens until the returned function is called. */

@@ -3,31 +3,44 @@ import type { Ledger } from '../record/ledger.ts'
 
 const LOOK_MS = 1_000
 
-/** Asks until no ceiling is in the way. That a launch is held, and that it is no longer, is put on record. */
+/** Nobody waits for a call that was held: it was not made, and whoever asks again makes it. */
+export class UnwantedCallError extends Error {
+  override name = 'UnwantedCallError'
+}
+
+/**
+ * Asks until no ceiling is in the way. That a launch is held, and that it is no longer, is put on record, for each launch
+ * whose client waits. Throws {@link UnwantedCallError} when it is held and nobody waits.
+ */
 export async function askHeld<T>(options: {
   ask: () => Promise<T>
-  hold: Ledger<Hold>
+  /** Of the launches whose clients wait; none when nobody does. */
+  holds: () => readonly Ledger<Hold>[]
   wait: (ms: number, signal: AbortSignal) => Promise<void>
+  /** Ends a wait, and no call that is under way. */
   signal: AbortSignal
 }): Promise<T> {
-  const { ask, hold, wait, signal } = options
-  let wasHeld = false
+  const { ask, holds, wait, signal } = options
+  const held = new Set<Ledger<Hold>>()
   for (;;) {
     try {
       const answer = await ask()
-      if (wasHeld) await say(null)
+      // A gateway that was here before may have put a hold on record.
+      for (const hold of new Set([...held, ...holds()])) await say(hold, null)
       return answer
     } catch (error) {
       const { name, message } = error as Error
       if (name !== 'CeilingReachedError') throw error
-      // Another call of the launch may have been let through since, and have said so.
-      await say(message)
-      wasHeld = true
+      if (holds().length === 0) throw new UnwantedCallError(message, { cause: error })
+      for (const hold of holds()) {
+        held.add(hold)
+        await say(hold, message)
+      }
       await wait(LOOK_MS, signal)
     }
   }
 
-  function say(reason: string | null): Promise<void> {
+  function say(hold: Ledger<Hold>, reason: string | null): Promise<void> {
     const isSame = (state: Hold) => (state.reason === null) === (reason === null)
     return hold.change((state) => ({ state: isSame(state) ? state : { reason }, result: undefined }))
   }

@@ -13,7 +13,7 @@ import type { Exchange, Exchanged } from '../record/exchange.ts'
 import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
 import { askHeld } from './hold.ts'
-import { findGrant, TOKEN } from '../record/grants.ts'
+import { findGrant, TOKEN, TOKEN_MASK } from '../record/grants.ts'
 import { Launch, type Claim } from './launch.ts'
 import { answerSelfTest, type SelfTestCall } from './selfTest.ts'
 import { listenOnSocket } from './socket.ts'
@@ -32,7 +32,7 @@ export interface Gateway {
 }
 
 /** The token itself is on no side of a key. */
-const TOKENS: Normalisation = { what: 'the round’s token', pattern: TOKEN, replacement: 'token' }
+const TOKENS: Normalisation = { what: 'the round’s token', pattern: TOKEN, replacement: TOKEN_MASK }
 
 /**
  * Starts the OpenAI-compatible face of the record: scaffolds call it with their round's token, and each call is stored
@@ -55,6 +55,9 @@ export async function startGateway(options: {
   const { store, exchange, normalisations, selfTest, listen, redact, wait } = options
   const launches = new Map<string, { opening: Promise<Launch>; users: number }>()
   const calls = new Map<string, GatewayCall>()
+  /** No call begins any longer, and none is held. */
+  const closing = new AbortController()
+  /** Calls under way are given up. */
   const stopping = new AbortController()
 
   const server = createServer((request, response) => {
@@ -75,13 +78,15 @@ export async function startGateway(options: {
     // Whoever has a token may call: users inside sandboxes are others.
     await chmod(listen.socketPath, 0o666)
   }
-  let closing: Promise<void> | null = null
+  let closed: Promise<void> | null = null
   return {
     baseUrl: 'port' in listen ? `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` : null,
-    close: () => (closing ??= close()),
+    close: () => (closed ??= close()),
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // A connection that is kept alive outlives the socket: its client asks the next gateway.
+    if (closing.signal.aborted) return void response.destroy()
     const path = (request.url ?? '').split('?')[0]
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const grant = await findGrant(store, token)
@@ -107,7 +112,7 @@ export async function startGateway(options: {
     let isDelivered = false
     try {
       const call = calls.get(claim.key) ?? start(claim.key, launch, { body, digests, digest: claim.digest })
-      isDelivered = await deliver(call, response, { grant: launch.grant, claim })
+      isDelivered = await deliver(call, response, { launch, claim })
     } finally {
       claim.settle(isDelivered)
     }
@@ -118,12 +123,12 @@ export async function startGateway(options: {
     launch: Launch,
     { body, digests, digest }: { body: WireRequest; digests: readonly string[]; digest: string },
   ): GatewayCall {
-    const { grant, hold } = launch
+    const { grant } = launch
     const { signal } = stopping
-    const call = new GatewayCall((onPart) => {
+    const call = new GatewayCall((own, onPart) => {
       const prefix = launch.conversations.prefixOf(key, digests)
       const ask = () => exchange({ key, digest, grant, request: body, prefix, play: playOf(grant), signal, onPart })
-      return askHeld({ ask, hold, wait, signal })
+      return askHeld({ ask, holds: () => own.holds(), wait, signal: closing.signal })
     })
     calls.set(key, call)
     call.done
@@ -137,10 +142,11 @@ export async function startGateway(options: {
   async function deliver(
     call: GatewayCall,
     response: ServerResponse,
-    { grant, claim }: { grant: Grant; claim: Claim },
+    { launch, claim }: { launch: Launch; claim: Claim },
   ): Promise<boolean> {
     let sentBytes = 0
     const stopListening = call.listen({
+      hold: launch.hold,
       part(bytes) {
         if (response.destroyed) return
         if (!response.headersSent) response.writeHead(200, STREAM_HEAD)
@@ -162,7 +168,7 @@ export async function startGateway(options: {
       if (response.destroyed) return false
       return await finish(response, exchanged, sentBytes)
     } catch (error) {
-      return await refuse(error, response, grant)
+      return await refuse(error, response, launch.grant)
     } finally {
       stopListening()
     }
@@ -194,7 +200,7 @@ export async function startGateway(options: {
       response.end(redact(answer.text))
       return false
     }
-    if (stopping.signal.aborted) {
+    if (closing.signal.aborted || name === 'UnwantedCallError') {
       response.destroy()
       return false
     }
@@ -233,6 +239,7 @@ export async function startGateway(options: {
   }
 
   async function close(): Promise<void> {
+    closing.abort(new Error('the gateway is stopped'))
     server.close()
     const late = new Promise<void>((resolve) => setTimeout(resolve, DRAIN_MS).unref())
     await Promise.race([Promise.allSettled([...calls.values()].map(({ done }) => done)), late])

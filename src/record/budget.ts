@@ -31,6 +31,8 @@ export interface Spending {
   stage: number
   model: string
   most: Spend
+  /** Whether the price table names the model: no ceiling in dollars can hold a call without a price. */
+  isPriced: boolean
 }
 
 /** What was set aside for a try. */
@@ -70,6 +72,10 @@ export function createBudget(options: {
   return {
     async reserve(call, signal) {
       const shares = await sharesOf(call)
+      const unheld = shares.find(({ ceilings: { whole, part } }) => (whole.microUsd ?? part.microUsd) !== null)
+      if (unheld && !call.isPriced) {
+        throw new CeilingReachedError({ of: unheld.of, campaign: campaignOf(call), unpriced: call.model })
+      }
       const id = `${call.key}#${holder}.${tries++}`
       for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
         const refused = await reserveAll(shares, id, call)
@@ -114,8 +120,14 @@ export function createBudget(options: {
     id: string,
     { key, model, most }: Spending,
   ): Promise<{ share: Share; shortage: Shortage } | null> {
+    const reservationOf = (share: Share): Reservation => ({ ...most, key, model, part: share.part, holder })
+    // What one would refuse is put on none: a call that waits for a ceiling looks often.
+    for (const share of shares.length > 1 ? shares : []) {
+      const { shortage } = reserve(await share.ledger.read(), id, reservationOf(share), share.ceilings)
+      if (shortage) return { share, shortage }
+    }
     for (const [index, share] of shares.entries()) {
-      const reservation: Reservation = { ...most, key, model, part: share.part, holder }
+      const reservation = reservationOf(share)
       const shortage = await share.ledger.change((account) => {
         const made = reserve(account, id, reservation, share.ceilings)
         return { state: made.account, result: made.shortage }

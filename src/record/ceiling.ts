@@ -5,9 +5,15 @@ import type { Spend } from '../domain/price.ts'
 /** The next call could pass a ceiling. Nothing was spent on it; when the ceiling is raised it can be made. */
 export class CeilingReachedError extends Error {
   override name = 'CeilingReachedError'
-  constructor(options: { of: 'chain' | 'campaign' | 'day'; campaign: string; shortage: Shortage }) {
-    super(describe(options))
+  constructor(
+    options: { of: 'chain' | 'campaign' | 'day'; campaign: string } & ({ shortage: Shortage } | { unpriced: string }),
+  ) {
+    super('shortage' in options ? describe(options) : describeUnpriced(options))
   }
+}
+
+function describeUnpriced({ of, campaign, unpriced }: { of: string; campaign: string; unpriced: string }): string {
+  return `there is a ceiling in dollars for the ${of}, and campaign ${campaign} was begun without a price of "${unpriced}": it cannot be held to it. Begin another with --prices FILE, or give --budget-usd-day 1000000000 where no ceiling of the day is wanted`
 }
 
 function describe({ of, campaign, shortage }: { of: string; campaign: string; shortage: Shortage }): string {

@@ -53,7 +53,10 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
       call: {
         ...{ key, rollout: play.rollout, stage: play.stage, model: name, choices: 1 },
         maxTokens: request.max_tokens ?? null,
-        ...sizeOf({ messages, tools, added, before: before?.reply.usage ?? null }),
+        ...sizeOf({
+          ...{ messages, tools, added, fields: parameters },
+          before: before && { usage: before.reply.usage, tools: before.request.tools },
+        }),
       },
       ask: () => model.complete(request, { idempotencyKey: key, play, signal }),
       usageOf: (answered) => answered.usage,

@@ -10,6 +10,7 @@ import type { BlobRef } from '../formats/common.ts'
 import type { ExchangeRecord, Grant } from '../formats/exchange.ts'
 import type { Play, Provider } from '../model/port.ts'
 import type { Store } from '../store/port.ts'
+import { TOKEN, TOKEN_MASK } from './grants.ts'
 import { sizeOf, type Metered } from './meter.ts'
 import { askPatiently, type Patience } from './patience.ts'
 
@@ -73,16 +74,24 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
       failures,
     })
     if (record.isNew) return { record: record.value, body: reply.body, isStored: false }
+    // Another gateway's answer is on record: what was given of this one is void.
+    call.onPart(null)
     return { record: record.value, body: await readExchangeBody(store, record.value), isStored: true }
 
     async function meteredOf({ prefix }: ExchangeCall): Promise<Metered> {
-      const { messages, tools } = request
+      const { messages, tools, ...fields } = request
       const before = prefix && (await store.getRecord<ExchangeRecord>(recordKey.exchange(prefix.key)))
       const added = messages.slice(prefix?.count ?? 0)
       return {
         ...{ key, rollout: grant.rollout, stage: grant.stage, model: grant.model },
         ...outputOf(request),
-        ...sizeOf({ messages, tools, added, before: before?.usage ?? null }),
+        ...sizeOf({
+          messages,
+          tools,
+          fields,
+          added,
+          before: before && { usage: before.usage, tools: before.request.tools },
+        }),
       }
     }
 
@@ -91,12 +100,13 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
       { contentType, body, read }: Received,
     ): Promise<Omit<ExchangeRecord, 'startedAt' | 'finishedAt' | 'failures'>> {
       const { messages, tools, ...fields } = request
-      const added = JSON.parse(redact(JSON.stringify(messages.slice(prefix?.count ?? 0)))) as unknown[]
+      const clean = <T>(value: T) => JSON.parse(redact(JSON.stringify(value)).replaceAll(TOKEN, TOKEN_MASK)) as T
+      const added = clean(messages.slice(prefix?.count ?? 0) as unknown[])
       const sent = {
         prefix,
         messages: added,
-        tools: tools === undefined ? null : await store.putBlob(JSON.stringify(tools)),
-        fields: JSON.parse(redact(JSON.stringify(fields))) as Record<string, unknown>,
+        tools: tools === undefined ? null : await store.putBlob(JSON.stringify(clean(tools))),
+        fields: clean(fields as Record<string, unknown>),
       }
       const reply = readWireReply(contentType, body.toString('utf8'))
       return {

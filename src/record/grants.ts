@@ -6,6 +6,8 @@ import type { Store } from '../store/port.ts'
 
 /** What a token looks like, wherever it stands. */
 export const TOKEN = /prchain-[0-9a-f]{48}/g
+/** What stands in its place in records. */
+export const TOKEN_MASK = 'token'
 
 /**
  * Issues the token of one launch: the same each time for the same launch, so that a worker that was killed between the
@@ -30,12 +32,13 @@ export async function revokeToken(store: Store, token: string, reason: string): 
   await store.putRecord(recordKey.revocation(digestOfToken(token)), made)
 }
 
-/** What a token stands for, or null when it never was one or is one no longer. */
+/** What a token stands for, or null when it never was one or is one no longer: it was revoked, or its rollout has ended. */
 export async function findGrant(store: Store, token: string): Promise<Grant | null> {
   if (!new RegExp(`^${TOKEN.source}$`).test(token)) return null
   const digest = digestOfToken(token)
   const grant = await store.getRecord<Grant>(recordKey.grant(digest))
-  return grant && (await store.getRecord<Revocation>(recordKey.revocation(digest))) === null ? grant : null
+  if (!grant || (await store.getRecord<Revocation>(recordKey.revocation(digest)))) return null
+  return (await store.getRecord(recordKey.rollout(grant.rollout))) === null ? grant : null
 }
 
 function digestOfToken(token: string): string {

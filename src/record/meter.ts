@@ -1,7 +1,9 @@
+import { digestOf } from '../domain/digest.ts'
 import { FRESH_PACE, close, correct, ease, take, type Pace, type PaceLimits } from '../domain/pace.ts'
 import { recordKey, splitRollout } from '../domain/identifiers.ts'
 import { mostOf, NOTHING } from '../domain/price.ts'
 import type { Usage } from '../formats/chat.ts'
+import type { BlobRef } from '../formats/common.ts'
 import type { ModelError } from '../model/port.ts'
 import type { Store } from '../store/port.ts'
 import { spendOf, type Budget } from './budget.ts'
@@ -59,8 +61,15 @@ export function createMeter(options: {
     const { key, rollout, stage, model, knownTokens, bytes } = call
     const prices = await budget.pricesOf(splitRollout(rollout).campaign)
     const guess = Math.ceil(bytes / BYTES_A_TOKEN) + knownTokens
-    await waitForTurn(guess, signal)
-    const reserved = await budget.reserve({ key, rollout, stage, model, most: mostOf(prices, model, call) }, signal)
+    const isPriced = prices !== null && Object.hasOwn(prices.models, model)
+    const most = mostOf(prices, model, call)
+    const reserved = await budget.reserve({ key, rollout, stage, model, most, isPriced }, signal)
+    try {
+      await waitForTurn(guess, signal)
+    } catch (error) {
+      reserved.settle(NOTHING)
+      throw error
+    }
     return (outcome) => {
       if ('usage' in outcome) {
         const { usage } = outcome
@@ -101,14 +110,21 @@ export function createMeter(options: {
 export function sizeOf(request: {
   messages: readonly unknown[]
   tools: unknown
+  /** What else is sent. */
+  fields: object
   /** The messages that came after those of the call before. */
   added: readonly unknown[]
-  /** What the provider said of the call before; null for none. */
-  before: Usage | null
+  /** What the provider said of the call before, and the tools that went with it; null for none. */
+  before: { usage: Usage; tools: BlobRef | null } | null
 }): { bytes: number; knownTokens: number } {
-  const { messages, tools, added, before } = request
-  const sizeOfJson = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '')
-  const knownTokens = before ? before.promptTokens + before.completionTokens : 0
-  if (knownTokens > 0) return { bytes: sizeOfJson(added), knownTokens }
-  return { bytes: sizeOfJson(messages) + sizeOfJson(tools), knownTokens: 0 }
+  const { messages, tools, fields, added, before } = request
+  const sent = tools === undefined ? '' : JSON.stringify(tools)
+  const knownTokens = before ? before.usage.promptTokens + before.usage.completionTokens : 0
+  const isSameTools = (sent === '' ? null : digestOf(sent)) === before?.tools
+  const texts = [
+    JSON.stringify(knownTokens > 0 ? added : messages),
+    JSON.stringify(fields),
+    knownTokens > 0 && isSameTools ? '' : sent,
+  ]
+  return { bytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0), knownTokens }
 }

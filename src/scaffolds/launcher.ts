@@ -58,7 +58,12 @@ forward(spec.socketPath, spec.isSelfTest ? 0 : ${HOLD_MS})
 export function readResult(output: string): LauncherResult | null {
   const at = output.lastIndexOf(RESULT)
   if (at === -1) return null
-  return JSON.parse(output.slice(at + RESULT.length).split('\n')[0]!) as LauncherResult
+  try {
+    return JSON.parse(output.slice(at + RESULT.length).split('\n')[0]!) as LauncherResult
+  } catch {
+    // The word alone, in what the scaffold printed.
+    return null
+  }
 }
 
 function quote(text: string): string {

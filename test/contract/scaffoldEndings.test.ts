@@ -89,8 +89,10 @@ describe('what qwen-code’s keys leave out', () => {
 
 describe('the story of a stage, for a scaffold that cannot go on', () => {
   test('is the opening alone at first, and then all that was said, the last as what is to be mended', () => {
-    expect(storyOf(['Open.'])).toBe('Open.')
-    const story = storyOf(['Open.', 'First.', 'Second.'])
+    expect(storyOf([], ['Open.'])).toBe('Open.')
+    const story = storyOf([], ['Open.', 'First.', 'Second.'])
     expect(story).toMatch(/^Open\.[^]*not accepted yet[^]*round 1:\n\nFirst\.[^]*mend now:\n\nSecond\.$/)
+    // A later stage's begins with what was asked before it.
+    expect(storyOf(['Once.'], ['Open.'])).toMatch(/<earlier_request number="1">\nOnce\.\n<[^]*request now:\n\nOpen\.$/)
   })
 })

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { standing } from '../../src/domain/account.ts'
+import { digestOf } from '../../src/domain/digest.ts'
 import { plus } from '../../src/domain/price.ts'
 import type { Ceilings } from '../../src/formats/budget.ts'
 import type { Prices } from '../../src/formats/price.ts'
 import { ModelError } from '../../src/model/port.ts'
 import { createBooks } from '../../src/record/books.ts'
 import { createBudget, type Budget } from '../../src/record/budget.ts'
-import { createMeter, type Metered } from '../../src/record/meter.ts'
+import { createMeter, sizeOf, type Metered } from '../../src/record/meter.ts'
 import { createFileStore } from '../../src/store/files.ts'
 import type { Store } from '../../src/store/port.ts'
 
@@ -51,7 +52,7 @@ function openProcess(
 const spending = (chain: number, call: number, most: number, stage = 0) => ({
   key: `night/chain-${chain}/1/stages/${stage}/0/calls/${call}`,
   rollout: `night/chain-${chain}/1`,
-  ...{ stage, model: 'm', most: { microUsd: most, tokens: most } },
+  ...{ stage, model: 'm', most: { microUsd: most, tokens: most }, isPriced: true },
 })
 
 async function stands(store: Store) {
@@ -155,6 +156,40 @@ describe('a budget', () => {
     await openProcess(store, 'alive').budget.reserve(spending(2, 0, 150), never)
     expect(await stands(store)).toEqual({ spent: 20, open: 150, unknown: 0 })
   })
+})
+
+test('a call without a price is let through by no ceiling in dollars, and by those in tokens', async () => {
+  const day = await openStore({ dayMicroUsd: 1_000_000 })
+  await expect(
+    openProcess(day, 'one').budget.reserve({ ...spending(1, 0, 0), isPriced: false }, never),
+  ).rejects.toThrow('was begun without a price of "m"')
+  const tokens = await openStore({ campaignTokens: 1_000 })
+  await openProcess(tokens, 'one').budget.reserve({ ...spending(1, 0, 5), isPriced: false }, never)
+})
+
+test('a call that waits for a ceiling puts nothing on record while it looks, and takes no turn', async () => {
+  const store = await openStore({ dayMicroUsd: 100, chainMicroUsd: 10_000_000 })
+  const { budget } = openProcess(store, 'one')
+  const meter = createMeter({
+    ...{ store, budget, provider: 'p', limits: { requestsPerMinute: 1, tokensPerMinute: null } },
+    ...{ now: () => new Date(Date.UTC(2026, 5, 8, 12)), wait: () => Promise.reject(new Error('it waits for a turn')) },
+  })
+  const call = { ...spending(1, 0, 0), bytes: 10_000, knownTokens: 0, maxTokens: null, choices: 1 }
+  for (let n = 0; n < 5; n++) await expect(meter(call, never)).rejects.toThrow('the ceiling of the day is reached')
+  await budget.flush()
+  expect([...(await store.listRecords('accounts')), ...(await store.listRecords('paces'))]).toEqual([])
+})
+
+test('the size of a request counts tools again when they are others than those of the call before', () => {
+  const usage = { promptTokens: 100, completionTokens: 10, cachedTokens: 0 }
+  const tools = [{ type: 'function', function: { name: 'one' } }]
+  const request = { messages: ['a', 'b'], added: ['b'], tools, fields: {} }
+  const before = (ref: string | null) => ({ usage, tools: ref as ReturnType<typeof digestOf> | null })
+  const same = sizeOf({ ...request, before: before(digestOf(JSON.stringify(tools))) })
+  const other = sizeOf({ ...request, before: before(null) })
+  expect(same.knownTokens).toBe(110)
+  expect(other.bytes - same.bytes).toBe(JSON.stringify(tools).length)
+  expect(sizeOf({ ...request, before: null }).knownTokens).toBe(0)
 })
 
 describe('a meter', () => {
