@@ -52,6 +52,11 @@ export const KILLED: readonly Killed[] = [
   },
 ]
 
+/** What of a scaffold can be killed. */
+export function killsOf(name: Killed['scaffold']): Killed {
+  return KILLED.find(({ scaffold }) => scaffold === name)!
+}
+
 /** The scaffold's own deaths in one round that are kept below what parks a chain. */
 const MOST_IN_A_ROUND = 3
 const MOMENT_SECONDS = 240
