@@ -132,9 +132,11 @@ export async function describeKills(killed: Killed, options: { each: number; see
       300_000 + each * targets.length * 60_000,
     )
 
-    test.skipIf(isNative)(
-      'while its provider stays away for longer than its client waits: stopped, parked, and brought back from the record',
-      async () => {
+    // What a provider that stays away does to the native agent is shown by test/e2e/faults.test.ts.
+    if (!isNative) testProviderAway()
+
+    function testProviderAway(): void {
+      test('while its provider stays away for longer than its client waits: stopped, parked, and brought back from the record', async () => {
         const rollout = `away/${chain}/1`
         await lab.script({
           ...SCRIPT,
@@ -153,9 +155,8 @@ export async function describeKills(killed: Killed, options: { each: number; see
         await expectWhole(rollout, await countCalls(lab, `peace/${chain}/1`))
         const [end] = await lab.store.listRecords(recordKey.abandonments(rollout, 0, 0))
         expect(await lab.store.getRecord(end!)).toMatchObject({ kind: 'halted', launch: 1 })
-      },
-      180_000,
-    )
+      }, 180_000)
+    }
 
     /** Kills along one rollout, as its moments come, until it has ended or no kill is left. */
     async function killAlong(rollout: string, calls: Map<string, number>, left: Kill[], done: Kill[]): Promise<void> {
