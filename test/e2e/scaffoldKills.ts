@@ -102,7 +102,8 @@ export async function describeKills(killed: Killed, options: { each: number; see
         const done: Kill[] = []
         const campaigns: string[] = []
         while (left.length > 0) {
-          const name = `war-${campaigns.length + 1}`
+          // Other labs share the engine, and rollouts are told apart by their names.
+          const name = `war-${scaffold}-${campaigns.length + 1}`
           campaigns.push(name)
           await lab.start(name, [chain])
           await killAlong(`${name}/${chain}/1`, calls, left, done)
@@ -137,19 +138,20 @@ export async function describeKills(killed: Killed, options: { each: number; see
 
     function testProviderAway(): void {
       test('while its provider stays away for longer than its client waits: stopped, parked, and brought back from the record', async () => {
-        const rollout = `away/${chain}/1`
+        const name = `away-${scaffold}`
+        const rollout = `${name}/${chain}/1`
         await lab.script({
           ...SCRIPT,
           faults: [{ kind: 'status', status: 503, role: 'agent', skip: 5, count: 'forever' }],
         })
-        await lab.start('away', [chain])
-        expect(await lab.follow('away')).toMatchObject({ status: 'needs-attention' })
+        await lab.start(name, [chain])
+        expect(await lab.follow(name)).toMatchObject({ status: 'needs-attention' })
         expect(await containersOf(rollout), 'it waits without a scaffold').toEqual([])
         await lab.script(SCRIPT)
         const terminal = { isJson: false, say: () => {}, emit: () => {} }
         const config = { ...lab.config, temporalAddress: lab.embedded.address }
         await resume({ config, target: `chain/${rollout}`, terminal })
-        await until('the campaign to end', async () => (await lab.follow('away')).status === 'completed', 120)
+        await until('the campaign to end', async () => (await lab.follow(name)).status === 'completed', 120)
         const counts = Object.entries(await lab.counts()).filter(([key]) => key.startsWith(`${rollout}/stages/`))
         for (const [key, { answered }] of counts) expect(answered, key).toBe(1)
         await expectWhole(rollout, await countCalls(lab, `peace/${chain}/1`))
