@@ -2,6 +2,7 @@ import { standing } from '../domain/account.ts'
 import { composeBooks } from '../compose.ts'
 import { flagOf, type Config } from '../config.ts'
 import { renderMoney, toMicroUsd } from '../domain/money.ts'
+import { hasPrice } from '../domain/price.ts'
 import type { Ceilings, DayCeiling } from '../formats/budget.ts'
 import type { Prices } from '../formats/price.ts'
 import type { RolloutSettings } from '../formats/rollout.ts'
@@ -50,7 +51,7 @@ export async function checkCeilings(options: {
   if (first === undefined && dayMicroUsd === null) return
   const what = first === undefined ? `the store’s ceiling of ${renderMoney(dayMicroUsd!)} a day` : spellingOf(first)
   const models = [...new Set([settings.model, settings.judgeModel, settings.queryModel])]
-  const unknown = models.filter((model) => !prices || !Object.hasOwn(prices.models, model))
+  const unknown = models.filter((model) => !hasPrice(prices, model))
   if (unknown.length === 0) return
   throw new InputError(
     `${what} needs to know what the models cost: ${prices ? 'the price table has no' : 'there is no price table, and so no price of'} ${unknown.map((model) => `"${model}"`).join(', ')}; give --prices FILE (docs/formats/prices.md)`,

@@ -19,6 +19,11 @@ export function plus(a: Spend, b: Spend): Spend {
   return { microUsd: a.microUsd + b.microUsd, tokens: a.tokens + b.tokens }
 }
 
+/** Whether a table names a model. */
+export function hasPrice(prices: Prices | null, model: string): boolean {
+  return priceFor(prices, model) !== null
+}
+
 /** What a call cost in whole micro-dollars, rounded up; null for a model that the table does not name. */
 export function priceOf(prices: Prices | null, model: string, usage: Usage): number | null {
   const price = priceFor(prices, model)

@@ -1,7 +1,7 @@
 import { digestOf } from '../domain/digest.ts'
 import { FRESH_PACE, close, correct, ease, take, type Pace, type PaceLimits } from '../domain/pace.ts'
 import { recordKey, splitRollout } from '../domain/identifiers.ts'
-import { mostOf, NOTHING } from '../domain/price.ts'
+import { hasPrice, mostOf, NOTHING } from '../domain/price.ts'
 import type { Usage } from '../formats/chat.ts'
 import type { BlobRef } from '../formats/common.ts'
 import type { ModelError } from '../model/port.ts'
@@ -61,9 +61,8 @@ export function createMeter(options: {
     const { key, rollout, stage, model, knownTokens, bytes } = call
     const prices = await budget.pricesOf(splitRollout(rollout).campaign)
     const guess = Math.ceil(bytes / BYTES_A_TOKEN) + knownTokens
-    const isPriced = prices !== null && Object.hasOwn(prices.models, model)
-    const most = mostOf(prices, model, call)
-    const reserved = await budget.reserve({ key, rollout, stage, model, most, isPriced }, signal)
+    const priced = { most: mostOf(prices, model, call), isPriced: hasPrice(prices, model) }
+    const reserved = await budget.reserve({ key, rollout, stage, model, ...priced }, signal)
     try {
       await waitForTurn(guess, signal)
     } catch (error) {

@@ -1,5 +1,6 @@
+import type { RoundEnding } from '../formats/rollout.ts'
 import { NODE_FORWARDER, PYTHON_FORWARDER } from './forwarder.ts'
-import type { LaunchInput } from './port.ts'
+import type { LaunchInput, LaunchOutcome, Scaffold } from './port.ts'
 
 const RESULT = 'prchain-result '
 /** How long a call is held while the gateway is gone: a self-test is to say so at once. */
@@ -64,6 +65,25 @@ export function readResult(output: string): LauncherResult | null {
     // The word alone, in what the scaffold printed.
     return null
   }
+}
+
+/**
+ * How a round ended, by what its launcher said last: what `meaning` makes of the scaffold's own word and of what went
+ * wrong, or that as a fault. A session that it refused is one that `isRefusal` knows by its fault.
+ */
+export function readLauncherEnding(
+  { output, exitCode, isTimedOut }: LaunchOutcome,
+  meaning: (status: string, fault: string) => RoundEnding | undefined,
+  isRefusal?: (fault: string) => boolean,
+): ReturnType<Scaffold['readEnding']> {
+  if (isTimedOut) return { ending: 'step-limit', trajectory: null }
+  const result = readResult(output)
+  if (!result) return { fault: `it ended with exit code ${exitCode}: ${output.slice(-1_000)}` }
+  const { status, trajectory } = result
+  const fault = result.fault ?? `it ended with the status ${status ?? '(none)'}`
+  const ending = meaning(status ?? '', fault)
+  if (ending) return { ending, trajectory }
+  return isRefusal ? { fault, isSessionRefused: isRefusal(fault) } : { fault }
 }
 
 function quote(text: string): string {

@@ -1,6 +1,6 @@
 import type { RoundEnding } from '../formats/rollout.ts'
 import { MINI_REQUIREMENTS } from './miniRequirements.ts'
-import { launchByPython, readResult } from './launcher.ts'
+import { launchByPython, readLauncherEnding } from './launcher.ts'
 import type { Scaffold } from './port.ts'
 
 /**
@@ -71,12 +71,5 @@ export const miniSweAgent: Scaffold = {
     },
   ],
   start: (input) => launchByPython(LAUNCHER, input),
-  readEnding({ output, exitCode, isTimedOut }) {
-    if (isTimedOut) return { ending: 'step-limit', trajectory: null }
-    const result = readResult(output)
-    if (!result) return { fault: `it ended with exit code ${exitCode}: ${output.slice(-1_000)}` }
-    const { status, fault, trajectory } = result
-    const ending = ENDINGS[status ?? '']
-    return ending ? { ending, trajectory } : { fault: fault ?? `it ended with the status ${status ?? '(none)'}` }
-  },
+  readEnding: (outcome) => readLauncherEnding(outcome, (status) => ENDINGS[status]),
 }

@@ -1,5 +1,5 @@
 import type { RoundEnding } from '../formats/rollout.ts'
-import { launchByNode, readResult } from './launcher.ts'
+import { launchByNode, readLauncherEnding } from './launcher.ts'
 import type { Scaffold } from './port.ts'
 
 /** The one conversation of a sandbox: chosen here, so that nothing that names it differs between two runs. */
@@ -111,14 +111,10 @@ export const qwenCode: Scaffold = {
     { what: 'the process number of a background shell', pattern: /^pid: \d+$/gm, replacement: 'pid: shell' },
   ],
   start: (input) => launchByNode(LAUNCHER, input),
-  readEnding({ output, exitCode, isTimedOut }) {
-    if (isTimedOut) return { ending: 'step-limit', trajectory: null }
-    const result = readResult(output)
-    if (!result) return { fault: `it ended with exit code ${exitCode}: ${output.slice(-1_000)}` }
-    const { status, trajectory } = result
-    const fault = result.fault ?? `it ended with the status ${status ?? '(none)'}`
-    const ending = ENDINGS[status ?? ''] ?? (TOO_LONG.test(fault) ? 'context-exceeded' : null)
-    if (ending) return { ending, trajectory }
-    return { fault, isSessionRefused: /^No saved session found/m.test(fault) }
-  },
+  readEnding: (outcome) =>
+    readLauncherEnding(
+      outcome,
+      (status, fault) => ENDINGS[status] ?? (TOO_LONG.test(fault) ? 'context-exceeded' : undefined),
+      (fault) => /^No saved session found/m.test(fault),
+    ),
 }

@@ -1,5 +1,5 @@
 import type { RoundEnding } from '../formats/rollout.ts'
-import { launchByNode, readResult } from './launcher.ts'
+import { launchByNode, readLauncherEnding } from './launcher.ts'
 import type { Scaffold } from './port.ts'
 import { SII_CLI_LAUNCHER } from './siiCliLauncher.ts'
 
@@ -34,12 +34,5 @@ export const siiCli: Scaffold = {
     const startMs = input.isSelfTest ? SELF_TEST_START_MS : START_MS
     return launchByNode(SII_CLI_LAUNCHER, input, { startMs, roundMs: ROUND_MS })
   },
-  readEnding({ output, exitCode, isTimedOut }) {
-    if (isTimedOut) return { ending: 'step-limit', trajectory: null }
-    const result = readResult(output)
-    if (!result) return { fault: `it ended with exit code ${exitCode}: ${output.slice(-1_000)}` }
-    const { status, fault, trajectory } = result
-    const ending = ENDINGS[status ?? '']
-    return ending ? { ending, trajectory } : { fault: fault ?? `it ended with the status ${status ?? '(none)'}` }
-  },
+  readEnding: (outcome) => readLauncherEnding(outcome, (status) => ENDINGS[status]),
 }

@@ -13,10 +13,10 @@ import type { Prices } from '../../src/formats/price.ts'
 import type { CallRecord } from '../../src/formats/record.ts'
 import { campaignQuery } from '../../src/workflows/messages.ts'
 import { workflowId } from '../../src/domain/identifiers.ts'
-import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
+import { dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
-import { exampleForTests, openLab, until, type Lab } from './lab.ts'
+import { openDockerLab, openLab, until, type Lab } from './lab.ts'
 
 const server = await temporalForTests()
 const docker = await dockerForTests()
@@ -26,9 +26,8 @@ const PRICES: Prices = {
   models: { scripted: { input: 2_000_000, cachedInput: 200_000, output: 10_000_000, maxOutputTokens: 4_000 } },
 }
 
-/** A lab whose models have prices. */
-async function openPricedLab(options: Parameters<typeof openLab>[0]): Promise<{ lab: Lab; chain: string }> {
-  const lab = await openLab(options)
+/** Gives a lab's models prices. */
+async function priced(lab: Lab): Promise<{ lab: Lab; chain: string }> {
   lab.config.prices = join(lab.dir, 'prices.json')
   writeFileSync(lab.config.prices, JSON.stringify(PRICES))
   return { lab, chain: await exampleChain(lab, 2) }
@@ -81,7 +80,7 @@ describe.skipIf(server === null)('a campaign under a ceiling', () => {
   let lab: Lab
   let chain: string
   beforeAll(async () => {
-    ;({ lab, chain } = await openPricedLab({ temporal: server!.binary }))
+    ;({ lab, chain } = await priced(await openLab({ temporal: server!.binary })))
   })
   afterAll(() => lab.stop())
 
@@ -125,15 +124,9 @@ describe.skipIf(server === null || docker === null)('a scaffold under a ceiling'
   let lab: Lab
   let chain: string
   beforeAll(async () => {
-    const { environment } = await exampleForTests()
-    const settings = {
-      sandbox: 'docker',
-      dockerHost: `unix://${docker!.socketPath}`,
-      accept: 'judge',
-      siiCliPath: join(import.meta.dirname, '..', 'siiBridge'),
-    } as const
-    const options = { temporal: server!.binary, environment: { ...environment, image: BASE_IMAGE }, settings }
-    ;({ lab, chain } = await openPricedLab(options))
+    const settings = { siiCliPath: join(import.meta.dirname, '..', 'siiBridge') }
+    const opening = openDockerLab({ temporal: server!.binary, socketPath: docker!.socketPath, settings })
+    ;({ lab, chain } = await priced(await opening))
   }, 180_000)
   afterAll(() => lab.stop())
 

@@ -9,7 +9,7 @@ import type { LifeRecord } from '../../src/formats/record.ts'
 import { BASE_IMAGE, dockerForTests, startEngine, stopEngine } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
-import { exampleForTests, openLab, until, type Lab } from './lab.ts'
+import { openDockerLab, until, type Lab } from './lab.ts'
 
 const docker = await dockerForTests()
 const server = await temporalForTests()
@@ -39,11 +39,9 @@ describe.skipIf(!canStartEngines || server === null).each([
     const image = await new Docker({ socketPath: docker!.socketPath }).getImage(BASE_IMAGE).get()
     const loading = await client.loadImage(image)
     for await (const _ of loading);
-    const { environment } = await exampleForTests()
-    lab = await openLab({
+    lab = await openDockerLab({
       temporal: server!.binary,
-      environment: { ...environment, image: BASE_IMAGE },
-      settings: { sandbox: 'docker', dockerHost: `unix://${socketPath}`, accept: 'judge' },
+      socketPath,
       scripted: COUNTING,
     })
     chain = await exampleChain(lab, 2)

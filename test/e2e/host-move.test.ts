@@ -9,7 +9,7 @@ import type { LifeRecord } from '../../src/formats/record.ts'
 import { BASE_IMAGE, dockerForTests, startEngine, stopEngine } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
-import { exampleForTests, openLab, until, type Lab } from './lab.ts'
+import { openDockerLab, until, type Lab } from './lab.ts'
 
 const docker = await dockerForTests()
 const server = await temporalForTests()
@@ -27,11 +27,9 @@ describe.skipIf(!canStartEngines || server === null)('a rollout whose host goes 
     await startEngine(folder, socketPath)
     const image = await new Docker({ socketPath: docker!.socketPath }).getImage(BASE_IMAGE).get()
     for await (const _ of await new Docker({ socketPath }).loadImage(image));
-    const { environment } = await exampleForTests()
-    lab = await openLab({
+    lab = await openDockerLab({
       temporal: server!.binary,
-      environment: { ...environment, image: BASE_IMAGE },
-      settings: { sandbox: 'docker', dockerHost: `unix://${socketPath}`, accept: 'judge' },
+      socketPath,
       scripted: { latencyMs: 120, extraSteps: 40 },
     })
     chain = await exampleChain(lab, 2)

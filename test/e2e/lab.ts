@@ -18,6 +18,7 @@ import type { Capture, Rollout, Verdict } from '../../src/formats/rollout.ts'
 import { sample, type Sample } from '../../src/formats/sample.ts'
 import type { CampaignState } from '../../src/formats/state.ts'
 import type { Store } from '../../src/store/port.ts'
+import { BASE_IMAGE } from '../docker/engine.ts'
 
 /** A whole prchain of its own: Temporal, scripted model, loopback GitHub, worker, over one temporary store. */
 export interface Lab {
@@ -59,6 +60,19 @@ export async function exampleForTests() {
   const dir = join(tmpdir(), 'prchain-test-example')
   mkdirSync(dir, { recursive: true })
   return buildExampleRepository({ dir })
+}
+
+/** Opens a lab over the example repository whose sandboxes are containers of an engine's, and whose judge alone accepts. */
+export async function openDockerLab(
+  options: Omit<Parameters<typeof openLab>[0], 'environment'> & { socketPath: string },
+): Promise<Lab> {
+  const { socketPath, settings, ...rest } = options
+  const { environment } = await exampleForTests()
+  return openLab({
+    ...rest,
+    environment: { ...environment, image: BASE_IMAGE },
+    settings: { sandbox: 'docker', dockerHost: `unix://${socketPath}`, accept: 'judge', ...settings },
+  })
 }
 
 /** Opens a lab over the example repository, or over other mirrors and recorded data. */

@@ -7,7 +7,7 @@ import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
 import { checkSample } from './sampleCheck.ts'
-import { exampleForTests, openLab, type Lab } from './lab.ts'
+import { exampleForTests, openDockerLab, type Lab } from './lab.ts'
 
 const docker = await dockerForTests()
 const server = await temporalForTests()
@@ -16,17 +16,8 @@ describe.skipIf(server === null || docker === null)('mini-swe-agent, the real on
   let lab: Lab
   let chain: string
   beforeAll(async () => {
-    const { environment } = await exampleForTests()
-    lab = await openLab({
-      temporal: server!.binary,
-      environment: { ...environment, image: BASE_IMAGE },
-      settings: {
-        sandbox: 'docker',
-        dockerHost: `unix://${docker!.socketPath}`,
-        accept: 'judge',
-        scaffold: 'mini-swe-agent',
-      },
-    })
+    const { socketPath } = docker!
+    lab = await openDockerLab({ temporal: server!.binary, socketPath, settings: { scaffold: 'mini-swe-agent' } })
     chain = await exampleChain(lab, 2)
   }, 180_000)
   afterAll(() => lab.stop())

@@ -5,10 +5,10 @@ import { textOf } from '../../src/domain/wireContent.ts'
 import type { ExchangeRecord, LaunchRecord } from '../../src/formats/exchange.ts'
 import type { RoundEndRecord } from '../../src/formats/record.ts'
 import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
-import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
+import { dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
-import { exampleForTests, openLab, until, type Lab } from './lab.ts'
+import { openDockerLab, until, type Lab } from './lab.ts'
 import { checkSample } from './sampleCheck.ts'
 
 const docker = await dockerForTests()
@@ -25,17 +25,8 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
   let chain: string
   const client = new Docker({ socketPath: docker?.socketPath })
   beforeAll(async () => {
-    const { environment } = await exampleForTests()
-    lab = await openLab({
-      temporal: server!.binary,
-      environment: { ...environment, image: BASE_IMAGE },
-      settings: {
-        sandbox: 'docker',
-        dockerHost: `unix://${docker!.socketPath}`,
-        accept: 'judge',
-        scaffold: 'qwen-code',
-      },
-    })
+    const { socketPath } = docker!
+    lab = await openDockerLab({ temporal: server!.binary, socketPath, settings: { scaffold: 'qwen-code' } })
     chain = await exampleChain(lab, 2)
     // What it keeps in a work tree is no part of a patch.
     const keeping = { testCommand: 'mkdir -p .qwen && echo kept > .qwen/notes.md' }

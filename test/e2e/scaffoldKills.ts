@@ -6,11 +6,11 @@ import type { Config } from '../../src/config.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord } from '../../src/formats/exchange.ts'
 import type { CallRecord, RoundEndRecord } from '../../src/formats/record.ts'
-import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
+import { dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
 import { countCalls, planKills, watchRollout, type Kill, type Moment, type Target } from './killMoments.ts'
-import { exampleForTests, openLab, until, type Lab } from './lab.ts'
+import { openDockerLab, until, type Lab } from './lab.ts'
 
 interface Killed {
   scaffold: 'native' | 'mini-swe-agent' | 'qwen-code' | 'sii-cli'
@@ -78,15 +78,10 @@ export async function describeKills(killed: Killed, options: { each: number; see
     let chain: string
     const client = new Docker({ socketPath: docker?.socketPath })
     beforeAll(async () => {
-      const { environment } = await exampleForTests()
-      lab = await openLab({
+      lab = await openDockerLab({
         temporal: server!.binary,
-        environment: { ...environment, image: BASE_IMAGE },
-        settings: {
-          ...{ sandbox: 'docker', dockerHost: `unix://${docker!.socketPath}`, accept: 'judge', scaffold },
-          ...{ modelTries: 2, modelRetryMs: 20 },
-          ...killed.settings,
-        },
+        socketPath: docker!.socketPath,
+        settings: { scaffold, modelTries: 2, modelRetryMs: 20, ...killed.settings },
         scripted: SCRIPT,
       })
       chain = await exampleChain(lab, 2)

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { ExchangeRecord, LaunchRecord } from '../../src/formats/exchange.ts'
-import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
+import { dockerForTests } from '../docker/engine.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { exampleChain } from './exampleChain.ts'
-import { exampleForTests, openLab, until, type Lab } from './lab.ts'
+import { openDockerLab, until, type Lab } from './lab.ts'
 
 const docker = await dockerForTests()
 const server = await temporalForTests()
@@ -16,17 +16,10 @@ describe.skipIf(server === null || docker === null)('SII-CLI’s adapter, with t
   let chain: string
   const client = new Docker({ socketPath: docker?.socketPath })
   beforeAll(async () => {
-    const { environment } = await exampleForTests()
-    lab = await openLab({
+    lab = await openDockerLab({
       temporal: server!.binary,
-      environment: { ...environment, image: BASE_IMAGE },
-      settings: {
-        sandbox: 'docker',
-        dockerHost: `unix://${docker!.socketPath}`,
-        accept: 'judge',
-        scaffold: 'sii-cli',
-        siiCliPath: join(import.meta.dirname, '..', 'siiBridge'),
-      },
+      socketPath: docker!.socketPath,
+      settings: { scaffold: 'sii-cli', siiCliPath: join(import.meta.dirname, '..', 'siiBridge') },
       // What a machine of an operator of SII-CLI's may have set.
       workerEnv: { SII_USERNAME: 'operator', SII_PASSWORD: 'sii-password' },
     })
