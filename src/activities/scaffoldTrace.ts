@@ -51,8 +51,9 @@ export async function traceScaffold(
       const answered = { key, model, finishReason, startedAt, finishedAt, usage, tools: request.tools }
       return { ...traced, step: await facts.stepOf(answered) }
     }
-    if (asked === null) return traced
-    const span = { startedAt: exchanges[asked]!.record.finishedAt, finishedAt: record.startedAt }
+    // Where another launch went on, the time between the two calls is not that of the command.
+    if (asked === null || exchanges[asked]!.record.launch !== record.launch) return traced
+    const span = { startedAt: exchanges[asked]!.record.finishedAt, finishedAt: record.askedAt ?? record.startedAt }
     return { ...traced, execution: { kind: 'between-calls', ...span } }
   }
 

@@ -59,6 +59,8 @@ export const exchangeRecord = z.object({
   }),
   usage,
   finishReason: z.string(),
+  /** When the request came; absent in records of earlier versions. */
+  askedAt: instant.optional(),
   startedAt: instant,
   finishedAt: instant,
   failures: failedTries,

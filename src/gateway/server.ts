@@ -125,9 +125,11 @@ export async function startGateway(options: {
   ): GatewayCall {
     const { grant } = launch
     const { signal } = stopping
+    const askedAt = new Date().toISOString()
+    const play = playOf(grant)
     const call = new GatewayCall((own, onPart) => {
       const prefix = launch.conversations.prefixOf(key, digests)
-      const ask = () => exchange({ key, digest, grant, request: body, prefix, play: playOf(grant), signal, onPart })
+      const ask = () => exchange({ key, digest, grant, request: body, prefix, play, askedAt, signal, onPart })
       return askHeld({ ask, holds: () => own.holds(), wait, signal: closing.signal })
     })
     calls.set(key, call)

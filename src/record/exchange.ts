@@ -26,6 +26,8 @@ export interface ExchangeCall {
   /** The stored exchange whose messages this request's begin with, so that only what came after is stored again. */
   prefix: ExchangeRecord['request']['prefix']
   play: Play
+  /** When the request came: it may have been held since. */
+  askedAt: string
   signal: AbortSignal
   /**
    * Gets the reply's bytes as they come, but for its end, which is given only when all is stored; null when what was
@@ -69,6 +71,7 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
     })
     const record = await store.putRecord(recordKey.exchange(key), {
       ...(await describe(call, reply)),
+      askedAt: call.askedAt,
       startedAt,
       finishedAt: new Date().toISOString(),
       failures,
@@ -98,7 +101,7 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
     async function describe(
       { digest, prefix }: ExchangeCall,
       { contentType, body, read }: Received,
-    ): Promise<Omit<ExchangeRecord, 'startedAt' | 'finishedAt' | 'failures'>> {
+    ): Promise<Omit<ExchangeRecord, 'askedAt' | 'startedAt' | 'finishedAt' | 'failures'>> {
       const { messages, tools, ...fields } = request
       const clean = <T>(value: T) => JSON.parse(redact(JSON.stringify(value)).replaceAll(TOKEN, TOKEN_MASK)) as T
       const added = clean(messages.slice(prefix?.count ?? 0) as unknown[])

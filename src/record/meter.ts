@@ -8,11 +8,11 @@ import type { ModelError } from '../model/port.ts'
 import type { Store } from '../store/port.ts'
 import { spendOf, type Budget } from './budget.ts'
 import { createLedger } from './ledger.ts'
+import { LONGEST_RETRY_AFTER_MS } from './patience.ts'
 
 const BYTES_A_TOKEN = 4
 /** How long a provider that says 429 and not for how long is left alone by all. */
 const SHORT_CLOSE_MS = 1_000
-const LONGEST_CLOSE_MS = 60_000
 
 /** A model call, as far as its cost goes. */
 export interface Metered {
@@ -100,7 +100,7 @@ export function createMeter(options: {
 
   function leaveAlone(ms: number): void {
     const nowMs = now().getTime()
-    const untilMs = nowMs + Math.min(ms, LONGEST_CLOSE_MS)
+    const untilMs = nowMs + Math.min(ms, LONGEST_RETRY_AFTER_MS)
     ledger.change((pace) => ({ state: close(pace, { nowMs, untilMs }), result: null })).catch(() => {})
   }
 }

@@ -4,13 +4,16 @@ import type { Usage } from '../formats/chat.ts'
 import type { ModelError } from '../model/port.ts'
 import type { Meter, Metered } from './meter.ts'
 
+/** What a provider wants to be waited for is done, up to an hour. */
+export const LONGEST_RETRY_AFTER_MS = 3_600_000
+
 /** How often and how patiently a failing provider is asked before {@link ModelUnavailableError}. */
 export interface RetryLimits {
   /** Tries in all, the first included. */
   tries: number
   /** The first wait; doubled each time, with up to a fifth of jitter taken off. */
   firstWaitMs: number
-  /** No wait is longer, `retry-after` included. */
+  /** No wait is longer, but for `retry-after`, which is honoured up to an hour. */
   longestWaitMs: number
 }
 
@@ -71,7 +74,8 @@ export async function askPatiently<T>(options: {
       }
       const doubled = retry.firstWaitMs * 2 ** (failures.length - 1)
       const backOffMs = doubled * (1 - Math.random() / 5)
-      await wait(Math.min(Math.max(backOffMs, modelError.retryAfterMs ?? 0), retry.longestWaitMs), signal)
+      const askedMs = Math.min(modelError.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS)
+      await wait(Math.max(Math.min(backOffMs, retry.longestWaitMs), askedMs), signal)
     }
   }
 }

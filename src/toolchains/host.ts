@@ -60,8 +60,13 @@ export function createToolchains(options: {
       const said = (cause as { stderr?: string }).stderr?.trim().slice(-1_000) || String(cause)
       throw new Error(`${wanted.name} ${wanted.version} cannot be installed by ${wanted.kind}: ${said}`, { cause })
     }
-    // Another process may have been quicker: what it made is the same.
-    await rename(target, whole).catch(() => rm(target, { recursive: true, force: true }))
+    try {
+      await rename(target, whole)
+    } catch (error) {
+      await rm(target, { recursive: true, force: true })
+      // Another process may have been quicker: what it made is the same.
+      if (!existsSync(whole)) throw error
+    }
     return whole
   }
 }

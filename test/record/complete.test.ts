@@ -100,13 +100,14 @@ describe('complete', () => {
 
   test('asks a failing provider again within its bounds, honours retry-after, and keeps what went wrong', async () => {
     const { complete, store, waits } = setUp([
-      new ModelError('busy', 'slow down', 700),
+      new ModelError('busy', 'slow down', 700_000),
       new ModelError('unavailable', '500'),
       reply('at last'),
     ])
     const { reply: got } = await complete(ask([{ role: 'user', content: 'hi' }]))
     expect(got.message.content).toBe('at last')
-    expect(waits[0]).toBe(700)
+    // Longer than any wait of our own.
+    expect(waits[0]).toBe(700_000)
     expect(waits[1]).toBeGreaterThanOrEqual(160)
     expect(waits[1]).toBeLessThanOrEqual(200)
     const record = await store.getRecord<CallRecord>(recordKey.call('a/c/1/stages/0/0/calls/000000'))
