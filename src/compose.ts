@@ -341,7 +341,7 @@ export function composeChains(config: Config): {
       for (const number of prs) pulls.push(await github.fetchPullRequest(repo, number))
       return resolveChain(
         { store, resolveStage },
-        { repository, pulls, id: id ?? null, source: 'imported', shape: 'given', links: [] },
+        { repository, pulls, id: id ?? null, source: 'imported', mode: 'given', shape: 'given', links: [] },
       )
     },
   }

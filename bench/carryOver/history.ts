@@ -84,7 +84,7 @@ async function readMerged(options: { mirror: string; repository: string; depth: 
       format: 'prchain.pull-request/1',
       ...{ repository, number: Number(number), title, author, isBot: isBotAccount(author), isMerged: true },
       ...{ mergeCommitSha: commit.sha, headSha: null, baseRef: null, createdAt: null, mergedAt: commit.committedAt },
-      ...{ url: '', labels: [], commitCount: 0, citedBy: [], issues: [] },
+      ...{ url: '', labels: [], commitCount: 0, citedBy: [], issues: [], closes: [], lacks: [] },
       files: commit.paths.map((path) => ({ path, additions: 0, deletions: 0 })),
       texts: [
         text('title', title, null),

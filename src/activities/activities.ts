@@ -3,8 +3,9 @@ import { listRollouts, planCampaign, readCampaign, writeSamples } from './campai
 import { captureRound, judgeRound, testRound } from './closeRound.ts'
 import { atEdge, atFence, type RolloutInput, type Scope } from './edge.ts'
 import { endRollout, endStage } from './endRollout.ts'
+import { gatherPulls } from './gatherPulls.ts'
 import { lookUpChain } from './lookUpChain.ts'
-import { gatherPullRequests, linkChains } from './mine.ts'
+import { linkChains } from './linkChains.ts'
 import { planRollout } from './planRollout.ts'
 import type { Ports } from './ports.ts'
 import { prepareStage } from './prepareStage.ts'
@@ -29,7 +30,7 @@ export function createActivities(ports: Ports) {
     judgeRound: fenced(judgeRound),
     endStage: fenced(endStage),
     endRollout: fenced(endRollout),
-    gatherPullRequests: plain(gatherPullRequests),
+    gatherPulls: plain(gatherPulls),
     linkChains: plain(linkChains),
     readCampaign: plain(readCampaign),
     planCampaign: plain(planCampaign),

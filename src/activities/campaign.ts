@@ -1,5 +1,6 @@
 import { recordKey, rolloutId } from '../domain/identifiers.ts'
-import type { Campaign, CampaignPlan, Mining } from '../formats/campaign.ts'
+import type { Campaign, CampaignPlan } from '../formats/campaign.ts'
+import type { Mining } from '../formats/mining.ts'
 import type { Chain } from '../formats/chain.ts'
 import type { FenceRecord } from '../formats/record.ts'
 import { InvalidInputError, type Scope } from './edge.ts'
@@ -40,8 +41,8 @@ export async function planCampaign(
       }
       const mined = await latestMining(ports, target)
       made.chains.push(...mined.chains)
-      made.pullRequests += mined.pullRequests.length
-      made.references += mined.references
+      made.pullRequests += mined.counts.pullRequests
+      made.references += mined.counts.references
     }
     made.chains = [...new Set(made.chains)].sort()
     plan = (await ports.store.putRecord(key, made)).value

@@ -21,12 +21,13 @@ export async function resolveChain(
     pulls: readonly PullRequest[]
     id: string | null
     source: Chain['source']
+    mode: Chain['mode']
     shape: Chain['shape']
     links: Link[]
   },
 ): Promise<Chain> {
   const { store, resolveStage } = ports
-  const { repository, pulls, id, source, shape, links } = given
+  const { repository, pulls, id, source, mode, shape, links } = given
   const stages: Stage[] = []
   for (const pull of pulls) {
     const resolved = await resolveStage(repository, pull)
@@ -43,6 +44,7 @@ export async function resolveChain(
       testFiles: resolved.changes
         .flatMap(({ path, oldPath }) => [path, oldPath])
         .filter((path) => path !== null && isTestPath(path)) as string[],
+      flags: [],
       patch: await store.putBlob(resolved.patch),
       pullRequest: await store.putBlob(JSON.stringify(pull)),
     })
@@ -57,7 +59,10 @@ export async function resolveChain(
       ),
     repository: repository.name,
     source,
+    mode,
     shape,
+    license: null,
+    languages: [],
     links,
     stages,
   }

@@ -31,7 +31,16 @@ export async function mine(options: {
     const handle = await session.client.workflow.start<typeof mineRepository>('mineRepository', {
       workflowId: workflowId.mine(repository),
       taskQueue: TASK_QUEUE,
-      args: [{ repository, mirrors: config.mirrors === null ? null : resolve(config.mirrors), min, max }],
+      args: [
+        {
+          repository,
+          mirrors: config.mirrors === null ? null : resolve(config.mirrors),
+          mode: 'semantic',
+          source: 'github',
+          min,
+          max,
+        },
+      ],
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       staticSummary: `mine ${repository}`,
     })

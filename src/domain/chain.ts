@@ -18,7 +18,15 @@ export interface ChainCandidate {
 export function buildLinks(references: readonly Reference[]): Link[] {
   const pairs = Map.groupBy(references, ({ from, to }) => `${from}>${to}`)
   return [...pairs.values()]
-    .map((pair) => ({ from: pair[0]!.from, to: pair[0]!.to, score: scoreReferences(pair), references: pair }))
+    .map((pair) => ({
+      from: pair[0]!.from,
+      to: pair[0]!.to,
+      score: scoreReferences(pair),
+      references: pair,
+      kind: 'stated' as const,
+      overlap: null,
+      judgement: null,
+    }))
     .sort((a, b) => a.from - b.from || a.to - b.to)
 }
 

@@ -64,9 +64,10 @@ export const recordKey = {
   chains: 'chains',
   mining: (repository: string, n: number) => `minings/${repositoryFolder(repository)}/${pad(n)}`,
   minings: (repository: string) => `minings/${repositoryFolder(repository)}`,
-  gathered: (repository: string, n: number, number: number) =>
-    `gathered/${repositoryFolder(repository)}/${n}/${number}`,
-  gatheredIn: (repository: string, n: number) => `gathered/${repositoryFolder(repository)}/${n}`,
+  page: (repository: string, list: string, n: number) => `pages/${repositoryFolder(repository)}/${list}/${pad(n)}`,
+  pages: (repository: string, list: string) => `pages/${repositoryFolder(repository)}/${list}`,
+  gatherings: (repository: string) => `gatherings/${repositoryFolder(repository)}`,
+  gathering: (repository: string, n: number) => `gatherings/${repositoryFolder(repository)}/${pad(n)}`,
   environmentResult: (chain: string, stage: number, digest: string) => `environments/${chain}/${stage}/${digest}`,
   campaign: (name: string) => `campaigns/${name}/campaign`,
   campaignPlan: (name: string) => `campaigns/${name}/plan`,

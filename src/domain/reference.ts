@@ -76,7 +76,17 @@ export function parseReferences(pull: PullRequest, context: ReferenceContext): R
     const target = resolveTarget(mention, { pull, context, closed })
     if (target === null) continue
     const { source, url, author } = mention.from
-    const reference: Reference = { from: pull.number, ...target, source, text: mention.quote, url, author }
+    const { isBot } = mention.from
+    const reference: Reference = {
+      from: pull.number,
+      ...target,
+      viaText: null,
+      source,
+      text: mention.quote,
+      url,
+      author,
+      isBot,
+    }
     const key = JSON.stringify([target, source, mention.quote])
     if (!references.has(key)) references.set(key, reference)
   }
@@ -185,7 +195,18 @@ function resolveSha(sha: string, context: ReferenceContext): number | null {
 
 function timelineReference(from: number, to: number, isHub: boolean): Reference {
   const cue = isHub ? 'releases' : 'mentions'
-  return { from, to, source: 'timeline', cue, viaIssue: null, text: '', url: null, author: null }
+  return {
+    from,
+    to,
+    source: 'timeline',
+    cue,
+    viaIssue: null,
+    viaText: null,
+    text: '',
+    url: null,
+    author: null,
+    isBot: false,
+  }
 }
 
 function push<K, T>(map: Map<K, T[]>, key: K, value: T): void {

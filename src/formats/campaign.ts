@@ -41,19 +41,3 @@ export const funnel = z.object({
   accepted: z.number().int(),
   samples: z.number().int(),
 })
-
-/** One gathering of a repository's pull requests and what linking made of them. Numbered; the latest counts. */
-export const mining = z.object({
-  format: z.literal('prchain.mining/1'),
-  repository: z.string(),
-  /** The pull requests' evidence, in the store. */
-  pullRequests: z.array(z.object({ number: z.number().int(), blob: z.string() })),
-  references: z.number().int(),
-  /** Named rules and how many pull requests each removed. */
-  removed: z.record(z.string(), z.number().int()),
-  /** Pull requests that entered no chain because git did not agree with GitHub on them. */
-  unresolved: z.array(z.object({ number: z.number().int(), reason: z.string() })),
-  chains: z.array(z.string()),
-})
-/** One gathering of a repository's pull requests. */
-export type Mining = z.infer<typeof mining>

@@ -14,14 +14,18 @@ export type Cue = z.infer<typeof cue>
 export const reference = z.object({
   from: pullNumber,
   to: pullNumber,
-  source: z.union([textSource, z.literal('timeline')]),
+  /** Where it stands. `closing`: GitHub's own record of what a pull request closes. `diff`: no text, only the two changes. */
+  source: z.union([textSource, z.enum(['timeline', 'closing', 'diff'])]),
   cue,
   /** The issue through which the reference goes, or null for a direct one. */
   viaIssue: pullNumber.nullable(),
+  /** How that issue belongs to the earlier pull request: the words of the one or the other, at most 400 characters. */
+  viaText: z.string().nullable().default(null),
   /** The sentence that carries the reference, at most 400 characters. */
   text: z.string(),
   url: z.string().nullable(),
   author: z.string().nullable(),
+  isBot: z.boolean().default(false),
 })
 /** One piece of evidence that a pull request cites another. */
 export type Reference = z.infer<typeof reference>
@@ -31,7 +35,26 @@ export const link = z.object({
   from: pullNumber,
   to: pullNumber,
   score: z.number().min(0).max(1),
+  /** `stated`: somebody says so. `distant`: no text does, the two changes touch the same lines or symbols. */
+  kind: z.enum(['stated', 'distant']).default('stated'),
   references: z.array(reference).min(1),
+  /** What the two changes have in common; null where it was not looked at. */
+  overlap: z
+    .object({
+      /** Source files that both change. */
+      files: z.array(z.string()),
+      /** Names that both change or add. */
+      symbols: z.array(z.string()),
+      /** Lines that the later one changes and the earlier one wrote. */
+      lines: z.number().int().nonnegative(),
+    })
+    .nullable()
+    .default(null),
+  /** What a model said of the link, when it was asked. */
+  judgement: z
+    .object({ isLink: z.boolean(), reason: z.string(), model: z.string(), call: z.string() })
+    .nullable()
+    .default(null),
 })
 /** All references from one pull request to an earlier one. */
 export type Link = z.infer<typeof link>
@@ -66,6 +89,8 @@ export const stage = z.object({
   files: z.array(fileChange),
   /** Those of `files` that are tests: hidden from the agent, used for grading. */
   testFiles: z.array(z.string()),
+  /** What to know of its commits, in words: other pull requests that it absorbed or stands on, a base that GitHub names otherwise. */
+  flags: z.array(z.string()).default([]),
   /** diff(B_t, H_t) with full headers, binary files included. */
   patch: blobRef,
   /** The pull request's evidence, as `formats/pullRequest.ts` describes it. */
@@ -80,7 +105,13 @@ export const chain = z.object({
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/, 'letters, digits, ".", "_" and "-", at most 120'),
   repository: repositoryName,
   source: z.enum(['mined', 'imported']),
+  /** How its pull requests were chosen: by what they cite, as neighbours in time, one alone, or by hand. */
+  mode: z.enum(['semantic', 'temporal', 'single', 'given']).default('semantic'),
   shape: z.enum(['path', 'star', 'given']),
+  /** Of the repository when it was mined; null where nobody said. */
+  license: z.string().nullable().default(null),
+  /** Shares of the repository's source bytes by language, the largest first. */
+  languages: z.array(z.object({ name: z.string(), share: z.number().min(0).max(1) })).default([]),
   links: z.array(link),
   stages: z.array(stage).min(1),
 })

@@ -22,6 +22,35 @@ export const issue = z.object({ number: pullNumber, title: z.string().nullable()
 /** An issue that a pull request names. */
 export type Issue = z.infer<typeof issue>
 
+/** An issue with its whole thread. */
+export const issueThread = z.object({
+  format: z.literal('prchain.issue/1'),
+  repository: repositoryName,
+  number: pullNumber,
+  author: z.string().nullable(),
+  isBot: z.boolean(),
+  createdAt: instant.nullable(),
+  url: z.string(),
+  labels: z.array(z.string()),
+  /** Title, body, then comments, in GitHub's order. */
+  texts: z.array(evidenceText),
+})
+/** An issue with its whole thread. */
+export type IssueThread = z.infer<typeof issueThread>
+
+/** Kinds of evidence that a source may not give: `git` gives commits alone, GitHub without a token no reviews, closings, timeline. */
+export const evidenceKind = z.enum([
+  'thread',
+  'comments',
+  'review-comments',
+  'reviews',
+  'closings',
+  'timeline',
+  'issues',
+])
+/** A kind of evidence that a source may not give. */
+export type EvidenceKind = z.infer<typeof evidenceKind>
+
 /** A pull request with all evidence that GitHub holds of it. `null` means "GitHub did not say"; nothing is invented. */
 export const pullRequest = z.object({
   format: z.literal('prchain.pull-request/1'),
@@ -48,6 +77,10 @@ export const pullRequest = z.object({
   citedBy: z.array(z.object({ number: pullNumber, isPullRequest: z.boolean() })),
   /** Issues of the same repository that the texts name and GitHub answered for. */
   issues: z.array(issue),
+  /** Issues of the same repository that GitHub says it closes. */
+  closes: z.array(pullNumber).default([]),
+  /** Evidence that could not be had of it; empty where all was asked for. */
+  lacks: z.array(evidenceKind).default([]),
 })
 /** A pull request with all evidence that GitHub holds of it. */
 export type PullRequest = z.infer<typeof pullRequest>

@@ -164,11 +164,6 @@ export const roundEndRecord = z.object({
 /** How a round of the agent ended. */
 export type RoundEndRecord = z.infer<typeof roundEndRecord>
 
-/** A pull request that a mining has gathered: its evidence is in the store. */
-export const gatheredRecord = z.object({ format: z.literal('prchain.gathered/1'), blob: blobRef })
-/** A pull request that a mining has gathered. */
-export type GatheredRecord = z.infer<typeof gatheredRecord>
-
 /** Where a rollout's sample lies: a blob that is the line of a samples file. */
 export const sampleReferenceRecord = z.object({ format: z.literal('prchain.sample-reference/1'), blob: blobRef })
 /** Where a rollout's sample lies. */

@@ -70,6 +70,8 @@ export function createGitHub(options: { apiUrl: string; token: string | null; re
         texts,
         citedBy: readCitedBy(timeline, repository),
         issues: [],
+        closes: [],
+        lacks: [],
       }
       return { ...evidence, issues: await fetchIssues(requests, base, evidence) }
     },

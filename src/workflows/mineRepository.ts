@@ -1,5 +1,6 @@
 import { proxyActivities, setCurrentDetails } from '@temporalio/workflow'
 import type { Activities } from '../activities/activities.ts'
+import type { MineInput } from '../activities/linkChains.ts'
 import { HEARTBEATING } from './retry.ts'
 
 /** What a repository's mining came to. */
@@ -13,17 +14,12 @@ export interface Mined {
 }
 
 /** Gathers a repository's pull requests with their evidence, links them, and stores the chains. (The paper's step A.) */
-export async function mineRepository(input: {
-  repository: string
-  mirrors: string | null
-  min: number
-  max: number
-}): Promise<Mined> {
+export async function mineRepository(input: MineInput): Promise<Mined> {
   const gather = proxyActivities<Activities>({
     ...HEARTBEATING,
     summary: `gather the pull requests of ${input.repository}`,
   })
-  const gathered = await gather.gatherPullRequests(input)
+  const gathered = await gather.gatherPulls(input)
   setCurrentDetails(`**${input.repository}**: ${gathered.pullRequests} pull requests gathered; linking`)
   const link = proxyActivities<Activities>({
     ...HEARTBEATING,

@@ -53,6 +53,8 @@ function pullRequest(): PullRequest {
     texts: [text('title', TITLE), text('body', BODY)],
     citedBy: [],
     issues: [],
+    closes: [],
+    lacks: [],
   }
 }
 

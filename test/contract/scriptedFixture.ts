@@ -101,6 +101,7 @@ export async function openStudio(options: {
       headSha: example.commits[index + 1]!,
       files: [],
       testFiles,
+      flags: [],
       patch: await store.putBlob(Buffer.from(patch, 'latin1')),
       pullRequest,
     })
@@ -110,7 +111,10 @@ export async function openStudio(options: {
     id,
     repository: 'octo/example',
     source: 'imported',
+    mode: 'given',
     shape: 'given',
+    license: null,
+    languages: [],
     links: [],
     stages,
   }

@@ -4,7 +4,19 @@ import { buildChains, buildLinks, LINK_THRESHOLD, scoreReferences } from '../../
 import type { Reference } from '../../src/formats/chain.ts'
 
 function cites(from: number, to: number, changes: Partial<Reference> = {}): Reference {
-  return { from, to, source: 'body', cue: 'extends', viaIssue: null, text: '', url: null, author: null, ...changes }
+  return {
+    from,
+    to,
+    source: 'body',
+    cue: 'extends',
+    viaIssue: null,
+    viaText: null,
+    text: '',
+    url: null,
+    author: null,
+    isBot: false,
+    ...changes,
+  }
 }
 
 function merged(...numbers: number[]) {

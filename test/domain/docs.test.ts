@@ -6,13 +6,14 @@ import type { z } from 'zod'
 import { flagOf, helpOf, isSecret, readConfig, settingNames } from '../../src/config.ts'
 import { PARKING_TYPES } from '../../src/domain/failure.ts'
 import * as budgets from '../../src/formats/budget.ts'
-import { campaign, campaignPlan, mining } from '../../src/formats/campaign.ts'
+import { campaign, campaignPlan } from '../../src/formats/campaign.ts'
 import { chain, chainImport } from '../../src/formats/chain.ts'
 import { environment } from '../../src/formats/environment.ts'
 import * as exchanges from '../../src/formats/exchange.ts'
 import * as outputs from '../../src/formats/output.ts'
 import * as states from '../../src/formats/state.ts'
-import { pullRequest } from '../../src/formats/pullRequest.ts'
+import * as minings from '../../src/formats/mining.ts'
+import { issueThread, pullRequest } from '../../src/formats/pullRequest.ts'
 import { prices } from '../../src/formats/price.ts'
 import * as records from '../../src/formats/record.ts'
 import * as rollouts from '../../src/formats/rollout.ts'
@@ -31,7 +32,10 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.environment-result/1': rollouts.environmentResult,
   'prchain.pull-request/1': pullRequest,
   'prchain.chain/1': chain,
-  'prchain.mining/1': mining,
+  'prchain.issue/1': issueThread,
+  'prchain.page/1': minings.pageRecord,
+  'prchain.gathering/1': minings.gathering,
+  'prchain.mining/2': minings.mining,
   'prchain.campaign/1': campaign,
   'prchain.campaign-plan/1': campaignPlan,
   'prchain.queries/1': rollouts.queries,
@@ -58,7 +62,6 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.fence/1': records.fenceRecord,
   'prchain.store/1': records.storeRecord,
   'prchain.gateway/1': records.gatewayRecord,
-  'prchain.gathered/1': records.gatheredRecord,
   'prchain.round-end/1': records.roundEndRecord,
   'prchain.sample-reference/1': records.sampleReferenceRecord,
   'prchain.capture/1': rollouts.capture,
@@ -240,7 +243,7 @@ test('every --json output, in each of its forms, has an example, which validates
 test('bounds and waits are told as the code has them', () => {
   const bound = (path: string, name: string) => Number(new RegExp(`const ${name} = (\\d+)`).exec(read(path))?.[1])
   const json = read('docs/json-output.md')
-  expect(json).toContain(`at most the first ${bound('src/activities/mine.ts', 'CHAINS_SHOWN')}`)
+  expect(json).toContain(`at most the first ${bound('src/activities/linkChains.ts', 'CHAINS_SHOWN')}`)
   const ledger = 'src/workflows/campaignLedger.ts'
   const longest = bound(ledger, 'LONGEST_LINE')
   expect(json).toContain(`at most ${bound(ledger, 'SHOWN')}; reasons are cut at ${longest} characters`)

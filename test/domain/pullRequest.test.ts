@@ -24,6 +24,8 @@ function pull(title: string, paths: string[] | null = ['src/a.py'], changes: Par
     texts: [],
     citedBy: [],
     issues: [],
+    closes: [],
+    lacks: [],
     ...changes,
   }
 }

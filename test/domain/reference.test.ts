@@ -34,6 +34,8 @@ function pull(number: number, texts: (string | Text)[] = [], changes: Partial<Pu
     })),
     citedBy: [],
     issues: [],
+    closes: [],
+    lacks: [],
     ...changes,
   }
 }
@@ -226,6 +228,8 @@ describe('cues', () => {
         source: 'review',
         cue: 'extends',
         viaIssue: null,
+        viaText: null,
+        isBot: false,
         text: 'It **extends** the `x` parser of #12, and more.',
         url: 'https://github.com/acme/tool/pull/50#r1',
         author: 'bob',

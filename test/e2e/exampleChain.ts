@@ -8,7 +8,7 @@ export async function exampleChain(lab: Lab, length: number): Promise<string> {
   const mined: Mined = await lab.client.workflow.execute('mineRepository', {
     workflowId: workflowId.mine(repository),
     taskQueue: TASK_QUEUE,
-    args: [{ repository, mirrors: lab.config.mirrors, min: 2, max: 5 }],
+    args: [{ repository, mirrors: lab.config.mirrors, mode: 'semantic', source: 'github', min: 2, max: 5 }],
   })
   const found = mined.chains.find((id) => id.split('.').at(-1)!.split('-').length === length)
   if (found === undefined) throw new Error(`the example has no chain of ${length}: ${mined.chains.join(', ')}`)

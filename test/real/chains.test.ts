@@ -107,7 +107,7 @@ describe('the real chains', () => {
     const mined: Mined = await lab.client.workflow.execute('mineRepository', {
       workflowId: workflowId.mine(real.repo),
       taskQueue: TASK_QUEUE,
-      args: [{ repository: real.repo, mirrors, min: 2, max: 5 }],
+      args: [{ repository: real.repo, mirrors, mode: 'semantic', source: 'github', min: 2, max: 5 }],
     })
     const id = `${real.repo.replace('/', '__')}.${real.prs.map((pull) => pull.number).join('-')}`
     expect(mined.chains).toContain(id)

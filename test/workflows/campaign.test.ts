@@ -139,7 +139,7 @@ describe.skipIf(server === null)('a campaign that is cancelled', () => {
 
   test('while it mines, ends its mining and writes no samples', async () => {
     const acts = playableActivities({
-      gatherPullRequests: async () => {
+      gatherPulls: async () => {
         const beating = setInterval(() => Context.current().heartbeat(), 50)
         return Context.current().cancelled.finally(() => clearInterval(beating))
       },

@@ -1,9 +1,9 @@
-import { buildChains, type ChainCandidate } from '../domain/chain.ts'
+import { buildChains, buildLinks, LINK_THRESHOLD, type ChainCandidate } from '../domain/chain.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { filterPulls } from '../domain/pullRequest.ts'
 import { findReferences } from '../domain/reference.ts'
-import type { Mining } from '../formats/campaign.ts'
-import type { GatheredRecord } from '../formats/record.ts'
+import { isTestPath } from '../domain/testPath.ts'
+import type { Gathering, Mining, MiningMode, MiningSource } from '../formats/mining.ts'
 import { pullRequest, type PullRequest } from '../formats/pullRequest.ts'
 import { resolveChain, storeChain } from './chainRecord.ts'
 import { InvalidInputError, type Scope } from './edge.ts'
@@ -16,37 +16,11 @@ const CHAINS_SHOWN = 200
 export interface MineInput {
   repository: string
   mirrors: string | null
+  mode: MiningMode
+  source: MiningSource
   /** Shortest and longest chain. */
   min: number
   max: number
-}
-
-/**
- * Gathers a repository's closed pull requests with all their evidence. Each is on record as soon as it is fetched, so a
- * retried activity fetches only the rest. Returns the mining's number.
- */
-export async function gatherPullRequests(
-  ports: Ports,
-  input: MineInput,
-  scope: Scope,
-): Promise<{ n: number; pullRequests: number }> {
-  const { repository } = input
-  const done = await ports.store.listRecords(recordKey.minings(repository))
-  const n = done.length
-  const numbers = await ports.github.listPullRequests(repository)
-  for (const [index, number] of numbers.entries()) {
-    scope.signal.throwIfAborted()
-    scope.report({ gathered: index, of: numbers.length, at: number })
-    const key = recordKey.gathered(repository, n, number)
-    if (await ports.store.getRecord<GatheredRecord>(key)) continue
-    const pull = await ports.github.fetchPullRequest(repository, number)
-    const gathered: GatheredRecord = {
-      format: 'prchain.gathered/1',
-      blob: await ports.store.putBlob(JSON.stringify(pull)),
-    }
-    await ports.store.putRecord(key, gathered)
-  }
-  return { n, pullRequests: numbers.length }
 }
 
 /** Links what was gathered and stores the chains that git agrees with. Once for a mining. (The paper's step A.) */
@@ -55,15 +29,16 @@ export async function linkChains(
   input: MineInput & { n: number },
   scope: Scope,
 ): Promise<{ references: number; chainCount: number; chains: string[] }> {
-  const { repository: name, n, min, max } = input
+  const { repository: name, n, min, max, mode } = input
   const key = recordKey.mining(name, n)
   const known = await ports.store.getRecord<Mining>(key)
   if (known) return summarize(known)
 
   const repository = await ports.git.open(name, input.mirrors)
-  const { pulls, blobs } = await readGathered(ports, name, n)
+  const pulls = await readGathered(ports, name, n)
   const { kept, counts } = filterPulls(pulls)
   const references = findReferences(pulls)
+  const links = buildLinks(references)
   const byNumber = new Map(pulls.map((pull) => [pull.number, pull]))
   const chains: string[] = []
   const unresolved: Mining['unresolved'] = []
@@ -72,10 +47,24 @@ export async function linkChains(
     await settle(candidate)
   }
   const mining: Mining = {
-    format: 'prchain.mining/1',
+    format: 'prchain.mining/2',
     repository: name,
-    pullRequests: blobs,
-    references: references.length,
+    mode,
+    minedAt: new Date().toISOString(),
+    gathering: n,
+    counts: {
+      pullRequests: pulls.length,
+      merged: pulls.filter(({ isMerged }) => isMerged).length,
+      effective: kept.length,
+      withTests: kept.filter(({ files }) => files?.some(({ path }) => isTestPath(path))).length,
+      reviewed: kept.filter(isReviewed).length,
+      issues: 0,
+      references: references.length,
+      pairs: links.length,
+      links: links.filter(({ score }) => score >= LINK_THRESHOLD).length,
+    },
+    cues: Object.fromEntries([...Map.groupBy(references, ({ cue }) => cue)].map(([cue, some]) => [cue, some.length])),
+    links: await ports.store.putBlob(links.map((link) => JSON.stringify(link)).join('\n')),
     removed: counts,
     unresolved,
     chains: chains.sort(),
@@ -90,6 +79,7 @@ export async function linkChains(
         pulls: candidate.numbers.map((number) => byNumber.get(number)!),
         id: null,
         source: 'mined',
+        mode,
         shape: candidate.shape,
         links: candidate.links,
       })
@@ -103,29 +93,29 @@ export async function linkChains(
   }
 }
 
+/** Whether another person than its author has said something to it. */
+function isReviewed(pull: PullRequest): boolean {
+  return pull.texts.some(
+    ({ source, author, isBot }) =>
+      ['comment', 'review', 'review-comment'].includes(source) && !isBot && author !== null && author !== pull.author,
+  )
+}
+
 function summarize(mining: Mining): { references: number; chainCount: number; chains: string[] } {
   return {
-    references: mining.references,
+    references: mining.counts.references,
     chainCount: mining.chains.length,
     chains: mining.chains.slice(0, CHAINS_SHOWN),
   }
 }
 
-async function readGathered(
-  ports: Ports,
-  repository: string,
-  n: number,
-): Promise<{ pulls: PullRequest[]; blobs: Mining['pullRequests'] }> {
+async function readGathered(ports: Ports, repository: string, n: number): Promise<PullRequest[]> {
+  const gathered = await ports.store.getRecord<Gathering>(recordKey.gathering(repository, n))
+  if (!gathered) throw new InvalidInputError(`${repository} was not gathered: the store has no gathering ${n} of it`)
   const pulls: PullRequest[] = []
-  const blobs: Mining['pullRequests'] = []
-  for (const key of await ports.store.listRecords(recordKey.gatheredIn(repository, n))) {
-    const gathered = await ports.store.getRecord<GatheredRecord>(key)
-    if (!gathered) throw new InvalidInputError(`record ${key} vanished from the store while ${repository} was linked`)
-    const pull = pullRequest.parse(JSON.parse((await ports.store.getBlob(gathered.blob)).toString('utf8')))
-    pulls.push(pull)
-    blobs.push({ number: pull.number, blob: gathered.blob })
+  for (const blob of gathered.pulls) {
+    const lines = (await ports.store.getBlob(blob)).toString('utf8').split('\n')
+    pulls.push(...lines.filter((line) => line !== '').map((line) => pullRequest.parse(JSON.parse(line))))
   }
-  pulls.sort((a, b) => a.number - b.number)
-  blobs.sort((a, b) => a.number - b.number)
-  return { pulls, blobs }
+  return pulls
 }

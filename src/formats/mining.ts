@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import { cue } from './chain.ts'
+import { blobRef, gitSha, instant, repositoryName } from './common.ts'
+import { evidenceKind } from './pullRequest.ts'
+
+/** The lists that mining reads of a repository, a page at a time. `threads` is GraphQL's, the others are REST's. */
+export const pageList = z.enum(['repository', 'pulls', 'issues', 'comments', 'review-comments', 'threads'])
+/** A list that mining reads of a repository. */
+export type PageList = z.infer<typeof pageList>
+
+/** One page of a list as GitHub gave it. Numbered by list over all minings of a repository; never changed. */
+export const pageRecord = z.object({
+  format: z.literal('prchain.page/1'),
+  list: pageList,
+  /** The mining that asked for it, from 0. */
+  mining: z.number().int().nonnegative(),
+  /** Where the page begins, as the one before said. */
+  cursor: z.string(),
+  /** Where the next begins; null when this is the list's last for its mining. */
+  next: z.string().nullable(),
+  /** GitHub's mark of this answer, sent along when the same is asked again. */
+  etag: z.string().nullable(),
+  entries: z.number().int().nonnegative(),
+  /** The answer's bytes as sent, gzipped; null when GitHub said that nothing changed. */
+  blob: blobRef.nullable(),
+  fetchedAt: instant,
+})
+/** One page of a list as GitHub gave it. */
+export type PageRecord = z.infer<typeof pageRecord>
+
+/** How a repository's pull requests become chains. */
+export const miningMode = z.enum(['semantic', 'temporal', 'single'])
+/** How a repository's pull requests become chains. */
+export type MiningMode = z.infer<typeof miningMode>
+
+/** Where evidence comes from: GitHub and git, or commit texts alone. */
+export const miningSource = z.enum(['github', 'git'])
+/** Where evidence comes from. */
+export type MiningSource = z.infer<typeof miningSource>
+
+/** What is known of a repository as a whole. */
+export const repositoryFacts = z.object({
+  defaultBranch: z.string(),
+  /** The commit that the default branch was at. */
+  headSha: gitSha,
+  /** SPDX id; null where neither GitHub nor the licence file says one. */
+  license: z.string().nullable(),
+  /** Shares of the source files' bytes by language, the largest first. */
+  languages: z.array(z.object({ name: z.string(), share: z.number().min(0).max(1) })),
+})
+/** What is known of a repository as a whole. */
+export type RepositoryFacts = z.infer<typeof repositoryFacts>
+
+/** What a mining gathered, before anything was linked. Numbered as minings are; linking can begin here again. */
+export const gathering = z.object({
+  format: z.literal('prchain.gathering/1'),
+  repository: repositoryName,
+  source: miningSource,
+  gatheredAt: instant,
+  facts: repositoryFacts,
+  /** Kinds of evidence that could not be had, and why, in words. */
+  lacks: z.array(z.object({ kind: evidenceKind, reason: z.string() })),
+  /** So many pages of each list, counted over all minings, are behind this one. */
+  pages: z.partialRecord(pageList, z.number().int()),
+  /** Calls that it took: answered and answered "unchanged" over REST, over GraphQL, and GraphQL's points. */
+  calls: z.object({
+    rest: z.number().int(),
+    unchanged: z.number().int(),
+    graphql: z.number().int(),
+    points: z.number().int(),
+  }),
+  /** The evidence in the store, as JSON lines in order of the numbers, some hundred a blob. */
+  pulls: z.array(blobRef),
+  issues: z.array(blobRef),
+})
+/** What a mining gathered. */
+export type Gathering = z.infer<typeof gathering>
+
+/** How many were left after each step, and what the reports count. */
+export const miningCounts = z.object({
+  /** Closed pull requests, merged or not. */
+  pullRequests: z.number().int(),
+  merged: z.number().int(),
+  /** Merged, by a person, with a source file changed: what is left after the filter. */
+  effective: z.number().int(),
+  /** Of the effective ones: with a test file changed; with a review or a comment by another person. */
+  withTests: z.number().int(),
+  reviewed: z.number().int(),
+  issues: z.number().int(),
+  references: z.number().int(),
+  /** Pairs of pull requests with at least one reference, and those that reach the threshold. */
+  pairs: z.number().int(),
+  links: z.number().int(),
+})
+/** How many were left after each step. */
+export type MiningCounts = z.infer<typeof miningCounts>
+
+/** What linking made of a gathering. Numbered; the latest counts. */
+export const mining = z.object({
+  format: z.literal('prchain.mining/2'),
+  repository: repositoryName,
+  mode: miningMode,
+  minedAt: instant,
+  /** The {@link Gathering} that was linked. */
+  gathering: z.number().int().nonnegative(),
+  counts: miningCounts,
+  /** References by cue, those that make no link included. */
+  cues: z.partialRecord(cue, z.number().int()),
+  /** All links with their references, as JSON lines in the store. */
+  links: blobRef,
+  /** Named rules and how many pull requests each removed. */
+  removed: z.record(z.string(), z.number().int()),
+  /** Pull requests that entered no chain because git did not agree with GitHub on them. */
+  unresolved: z.array(z.object({ number: z.number().int(), reason: z.string() })),
+  chains: z.array(z.string()),
+})
+/** What linking made of a gathering. */
+export type Mining = z.infer<typeof mining>
