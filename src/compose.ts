@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { hostname } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { prettifyError, ZodError } from 'zod'
 import { resolveChain, storeChain } from './activities/chainRecord.ts'
@@ -18,6 +18,7 @@ import { createGitHost } from './git/host.ts'
 import { resolveStage } from './git/reference.ts'
 import type { GitHost } from './git/port.ts'
 import { startGateway, type Gateway } from './gateway/server.ts'
+import { composeRelayedPort, gatewaySocket, isRelayed, relayedPlace } from './gatewayReach.ts'
 import { isSocketTaken } from './gateway/socket.ts'
 import { createGitHub } from './github/octokit.ts'
 import { startRecordedGitHub } from './github/recorded.ts'
@@ -46,9 +47,8 @@ import type { Store } from './store/port.ts'
 import { createToolchains } from './toolchains/host.ts'
 import type { OperatorProgram, Toolchains } from './toolchains/port.ts'
 
-/** The gateway's socket, by the name under which sandboxes look for it. */
-const SOCKET = 'gateway.sock'
 const LONGEST_RETRY_WAIT_MS = 60_000
+const LOOK_FOR_RELAYS_MS = 250
 const MEBIBYTE = 1024 * 1024
 const FILE_LIMIT_BYTES = 10 * MEBIBYTE
 /** Where the build step of an environment finds the operator's certificates, below its context's `.prchain/`. */
@@ -153,32 +153,22 @@ export function composeEnvironmentBuild(config: Config): EnvironmentBuild {
   }
 }
 
-/** The socket's folder is mounted into sandboxes: nothing else may be in it. */
-function checkSocket(path: string): string {
-  const name = basename(path)
-  const others = existsSync(dirname(path)) ? readdirSync(dirname(path)).filter((one) => !one.startsWith(SOCKET)) : []
-  if (name === SOCKET && others.length === 0) return path
-  throw new ConfigError(
-    name === SOCKET
-      ? `gatewaySocket: ${dirname(path)} is mounted into agents’ sandboxes and holds other things (${others.slice(0, 3).join(', ')}); name a folder of its own, as in ${join(dirname(path), 'gateway', SOCKET)}`
-      : `gatewaySocket: ${path} is to be named ${SOCKET}, in a folder of its own, which is mounted into agents’ sandboxes`,
-  )
-}
-
-/** Where the gateway of a store listens on this host: a short path, as sockets need. */
-export function gatewaySocket(config: Config): string {
-  if (config.gatewaySocket !== null) return checkSocket(resolve(config.gatewaySocket))
-  return join(tmpdir(), `prchain-${digestOf(storeDir(config)).slice('sha256:'.length, 'sha256:'.length + 16)}`, SOCKET)
-}
-
 /** Whether a gateway runs at the settings' socket on this host. */
 export function hasGateway(config: Config): Promise<boolean> {
   return isSocketTaken(gatewaySocket(config))
 }
 
-/** The gateway over the settings' store and model. */
-export async function composeGateway(options: { config: Config; scriptedUrl: string | null }): Promise<Gateway> {
-  const { config, scriptedUrl } = options
+/**
+ * The gateway over the settings' store and model. Where sandboxes reach it over a network it listens there too, at once or
+ * when a worker finds that they do: `fault` is called when it cannot any longer do what it is looked for. Throws
+ * `SocketTakenError` and `RelayedPortError`.
+ */
+export async function composeGateway(options: {
+  config: Config
+  scriptedUrl: string | null
+  fault: (error: Error) => void
+}): Promise<Pick<Gateway, 'close'>> {
+  const { config, scriptedUrl, fault } = options
   const store = composeStore(config)
   const secrets = createSecrets(secretsOf(config))
   const { redact } = secrets
@@ -192,7 +182,27 @@ export async function composeGateway(options: { config: Config; scriptedUrl: str
     redact,
     wait: patience.wait,
   })
-  return { ...gateway, close: () => gateway.close().finally(flush) }
+  const close = () => gateway.close().finally(flush)
+  const closing = new AbortController()
+  const listen = async () => gateway.listenForRelays(await relayedPlace(config))
+  const listenWhenSought = async () => {
+    while (!isRelayed(config)) await patience.wait(LOOK_FOR_RELAYS_MS, closing.signal)
+    await listen()
+  }
+  if (isRelayed(config)) {
+    await listen().catch(async (error: unknown) => {
+      await close()
+      throw error
+    })
+  } else if (config.gatewayReach === 'auto') {
+    void listenWhenSought().catch((error: Error) => (closing.signal.aborted ? null : fault(error)))
+  }
+  return {
+    close() {
+      closing.abort()
+      return close()
+    },
+  }
 }
 
 /** Retries, pace and ceilings of model calls. `flush` puts on record what calls cost that have just ended. */
@@ -241,6 +251,7 @@ export async function composePorts(options: {
     exec: createExec({ store, redact }),
     toolchains: composeToolchains(config),
     gatewayDir: dirname(gatewaySocket(config)),
+    relayedPort: composeRelayedPort(config),
     writeSamplesFile: (campaign, lines) => writeLines(join(storeDir(config), 'samples'), `${campaign}.jsonl`, lines),
     holder: `${hostname()}/${process.pid}`,
     isDraining,

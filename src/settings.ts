@@ -121,6 +121,16 @@ export const SETTINGS = {
     env: 'PRCHAIN_GATEWAY_SOCKET',
     help: 'Unix socket of the gateway; one for the store, in the folder for temporary files, by default',
   },
+  gatewayReach: {
+    schema: z.enum(['auto', 'socket', 'network']).default('auto'),
+    env: 'PRCHAIN_GATEWAY_REACH',
+    help: 'how Docker’s sandboxes reach the gateway; "auto" tries the socket once for an engine',
+  },
+  gatewayPort: {
+    schema: whole(1, 65_535).nullable().default(null),
+    env: 'PRCHAIN_GATEWAY_PORT',
+    help: 'port of the gateway where it is reached over a network; one for the store by default',
+  },
   environmentBase: {
     schema: z.string().min(1).default('debian:bookworm-slim'),
     env: 'PRCHAIN_ENVIRONMENT_BASE',

@@ -4,7 +4,7 @@ import { captureSandbox } from './checkpoint.ts'
 import type { Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
-import { scaffoldMounts } from './scaffoldPrograms.ts'
+import { scaffoldView } from './scaffoldPrograms.ts'
 import { findSubmodules } from './submodules.ts'
 
 /** How long after its making no reaper takes a sandbox for an orphan: its workflow may not be known yet. */
@@ -31,7 +31,7 @@ export async function sandboxSpec(options: {
       lease: new Date(Date.now() + LEASE_MS).toISOString(),
     },
     environment: found.environment,
-    ...(purpose !== 'tests' && scaffold ? { mounts: await scaffoldMounts(ports, scaffold) } : {}),
+    ...(purpose !== 'tests' && scaffold ? await scaffoldView(ports, scaffold, context.provider) : {}),
     ...(found.buildContext ? { buildContext: found.buildContext } : {}),
   }
 }

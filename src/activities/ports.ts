@@ -33,6 +33,8 @@ export interface Ports {
   toolchains: Toolchains
   /** The folder of the gateway's socket on this host. */
   gatewayDir: string
+  /** The port of this host by which sandboxes of a provider reach the gateway; null where its socket does. */
+  relayedPort: (provider: SandboxProvider) => Promise<number | null>
   /** Writes a campaign's samples file, one line each, aside and renamed, and returns its path. */
   writeSamplesFile: (campaign: string, lines: AsyncIterable<string>) => Promise<string>
   /** Host and process, for people. */
