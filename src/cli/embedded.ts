@@ -9,7 +9,7 @@ import { ensureResumeSchedule } from '../../temporal/schedules.ts'
 import { removeServerFile, serverFilePath, writeServerFile } from '../../temporal/serverFile.ts'
 import { composeScriptedModel, hasGateway, hasRealModel, storeDir } from '../compose.ts'
 import { readHost, toEnvironment, type Config } from '../config.ts'
-import { gatewaySocket } from '../gatewayReach.ts'
+import { gatewayPort, gatewaySocket } from '../gatewayReach.ts'
 import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
 import { keepChild } from './child.ts'
 import { FailedError, InputError } from './terminal.ts'
@@ -31,10 +31,11 @@ export async function checkServers(config: Config): Promise<void> {
   for (const [flag, port] of [
     ['--temporal-port', config.temporalPort],
     ['--temporal-ui-port', config.temporalUiPort],
+    ['--gateway-port', config.gatewayReach === 'network' ? gatewayPort(config) : null],
   ] as const) {
     if (port === null || (await isPortFree(port))) continue
     throw new InputError(
-      `${flag}: port ${port} is taken; stop what listens there, choose another, or leave the flag out`,
+      `${flag}: port ${port} is taken; stop what listens there, or choose another`,
     )
   }
   if (await hasGateway(config))

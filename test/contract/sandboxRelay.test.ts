@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { networkInterfaces } from 'node:os'
 import { text } from 'node:stream/consumers'
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -15,7 +15,6 @@ import { launchByNode, launchByPython, readResult } from '../../src/scaffolds/la
 import type { LaunchInput } from '../../src/scaffolds/port.ts'
 import { runInContainer } from '../docker/container.ts'
 import { dockerForTests } from '../docker/engine.ts'
-import { startFarEngine } from '../docker/farEngine.ts'
 
 const found = await dockerForTests()
 const never = new AbortController().signal
@@ -168,28 +167,5 @@ describe.skipIf(!found)('a Docker sandbox that no socket of the host crosses int
     expect(await provider.list({ owner })).toEqual([{ name: names[0], labels: { owner, name: names[0] } }])
     await provider.remove(names[0]!)
     expect(await left()).toBe(0)
-  })
-})
-
-describe.skipIf(!found)('how an engine’s containers reach this host', { timeout: 60_000 }, () => {
-  const options = { defaultImage: found?.image ?? '', labels: { owner: 'relay-test' } }
-
-  it('by a socket in a folder, where one crosses', async () => {
-    const reach = createDockerReach({ ...options, socketPath: found!.socketPath })
-    expect(await reach.trySocket(tmpdir())).toBe(true)
-  })
-
-  it('by no socket where an engine carries files alone, which is found by trying', async () => {
-    const engine = await startFarEngine(found!.socketPath)
-    onTestFinished(() => engine.close())
-    const reach = createDockerReach({ ...options, socketPath: engine.socketPath })
-    expect(await reach.trySocket(engine.dir)).toBe(false)
-  })
-
-  it('over a network that shows nothing of the host beside the relay', async () => {
-    const reach = createDockerReach({ ...options, socketPath: found!.socketPath })
-    expect(await reach.tryNetwork()).toEqual({ isReached: true, exposed: [] })
-    const filters = { label: ['prchain.owner=relay-test'] }
-    expect(await new Docker({ socketPath: found!.socketPath }).listNetworks({ filters })).toEqual([])
   })
 })

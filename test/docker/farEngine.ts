@@ -11,6 +11,8 @@ const run = promisify(execFile)
 /** An engine that sees a folder of this host's as one in a virtual machine does: its files, and no socket in it. */
 export interface FarEngine {
   socketPath: string
+  /** From now on its networks show this host's ports, as if it knew no option against it. */
+  showHost(): void
   /** The folder. */
   dir: string
   close: () => Promise<void>
@@ -26,12 +28,16 @@ export async function startFarEngine(engineSocket: string): Promise<FarEngine> {
   for (const each of [dir, seen, empty]) await mkdir(each)
   await run('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${dir}:${empty}`, seen])
   const socketPath = join(folder, 'engine.sock')
+  let isShowing = false
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const engine = connect({ path: engineSocket, allowHalfOpen: true })
     // As long as it was: a request's length stays.
-    client.on('data', (chunk: Buffer) =>
-      engine.write(Buffer.from(chunk.toString('latin1').replaceAll(`${dir}/`, `${seen}/`), 'latin1')),
-    )
+    client.on('data', (chunk: Buffer) => {
+      const text = chunk.toString('latin1').replaceAll(`${dir}/`, `${seen}/`)
+      engine.write(
+        Buffer.from(isShowing ? text.replace('inhibit_ipv4":"true"', 'inhibit_ipv4":"0"   ') : text, 'latin1'),
+      )
+    })
     client.on('end', () => engine.end())
     engine.pipe(client)
     client.on('error', () => engine.destroy()).on('close', () => engine.destroy())
@@ -42,6 +48,7 @@ export async function startFarEngine(engineSocket: string): Promise<FarEngine> {
   return {
     socketPath,
     dir,
+    showHost: () => void (isShowing = true),
     async close() {
       server.close()
       await run('umount', ['-l', seen])
