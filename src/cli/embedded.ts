@@ -34,9 +34,7 @@ export async function checkServers(config: Config): Promise<void> {
     ['--gateway-port', config.gatewayReach === 'network' ? gatewayPort(config) : null],
   ] as const) {
     if (port === null || (await isPortFree(port))) continue
-    throw new InputError(
-      `${flag}: port ${port} is taken; stop what listens there, or choose another`,
-    )
+    throw new InputError(`${flag}: port ${port} is taken; stop what listens there, or choose another`)
   }
   if (await hasGateway(config))
     throw new InputError(
