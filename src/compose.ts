@@ -18,7 +18,7 @@ import { createGitHost } from './git/host.ts'
 import { resolveStage } from './git/reference.ts'
 import type { GitHost } from './git/port.ts'
 import { startGateway, type Gateway } from './gateway/server.ts'
-import { composeRelayedPort, gatewaySocket, isRelayed, relayedPlace } from './gatewayReach.ts'
+import { composeRelayedPort, gatewaySocket, listenWhereSought } from './gatewayReach.ts'
 import { isSocketTaken } from './gateway/socket.ts'
 import { createGitHub } from './github/octokit.ts'
 import { startRecordedGitHub } from './github/recorded.ts'
@@ -48,7 +48,6 @@ import { createToolchains } from './toolchains/host.ts'
 import type { OperatorProgram, Toolchains } from './toolchains/port.ts'
 
 const LONGEST_RETRY_WAIT_MS = 60_000
-const LOOK_FOR_RELAYS_MS = 250
 const MEBIBYTE = 1024 * 1024
 const FILE_LIMIT_BYTES = 10 * MEBIBYTE
 /** Where the build step of an environment finds the operator's certificates, below its context's `.prchain/`. */
@@ -184,19 +183,11 @@ export async function composeGateway(options: {
   })
   const close = () => gateway.close().finally(flush)
   const closing = new AbortController()
-  const listen = async () => gateway.listenForRelays(await relayedPlace(config))
-  const listenWhenSought = async () => {
-    while (!isRelayed(config)) await patience.wait(LOOK_FOR_RELAYS_MS, closing.signal)
-    await listen()
-  }
-  if (isRelayed(config)) {
-    await listen().catch(async (error: unknown) => {
-      await close()
-      throw error
-    })
-  } else if (config.gatewayReach === 'auto') {
-    void listenWhenSought().catch((error: Error) => (closing.signal.aborted ? null : fault(error)))
-  }
+  const { signal } = closing
+  await listenWhereSought({ config, gateway, wait: patience.wait, signal, fault }).catch(async (error: unknown) => {
+    await close()
+    throw error
+  })
   return {
     close() {
       closing.abort()

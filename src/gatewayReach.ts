@@ -6,6 +6,7 @@ import { DOCTOR } from './activities/reapSandboxes.ts'
 import { ConfigError, readHost, type Config } from './config.ts'
 import { digestOf } from './domain/digest.ts'
 import type { RelayedPlace } from './gateway/relayed.ts'
+import type { Gateway } from './gateway/server.ts'
 import { createDockerReach, type DockerReach } from './sandbox/dockerReach.ts'
 import type { SandboxProvider } from './sandbox/port.ts'
 
@@ -14,6 +15,7 @@ const SOCKET = 'gateway.sock'
 /** Ports that systems give to nobody by themselves. */
 const FIRST_PORT = 20_000
 const PORTS = 10_000
+const LOOK_MS = 250
 
 /** How Docker's sandboxes reach the gateway: by its socket in a folder, or over a network. */
 export type Reach = 'socket' | 'network'
@@ -79,9 +81,36 @@ export function composeRelayedPort(config: Config): (provider: SandboxProvider) 
   }
 }
 
-/** Whether the gateway is looked for over a network: by a setting, or by a worker of this host's that found that it must be. */
-export function isRelayed(config: Config): boolean {
-  return config.gatewayReach === 'network' || (config.gatewayReach === 'auto' && existsSync(signOf(config)))
+/**
+ * Has a gateway listen where relays lead: at once where a setting says that they do, and where a try decides, from when a
+ * worker of this host's has found it on; `fault` is told when it then cannot. Throws `RelayedPortError`, and `SandboxError`
+ * when no engine says where that is.
+ */
+export async function listenWhereSought(options: {
+  config: Config
+  gateway: Pick<Gateway, 'listenForRelays'>
+  wait: (ms: number, signal: AbortSignal) => Promise<void>
+  signal: AbortSignal
+  fault: (error: Error) => void
+}): Promise<void> {
+  const { config, gateway, wait, signal, fault } = options
+  const listen = async () => gateway.listenForRelays(await relayedPlace(config))
+  if (config.gatewayReach === 'network') await listen()
+  if (config.gatewayReach === 'auto')
+    void listenWhenSought().catch((error: Error) => (signal.aborted ? null : fault(error)))
+
+  async function listenWhenSought(): Promise<void> {
+    for (;;) {
+      await wait(LOOK_MS, signal)
+      if (!existsSync(signOf(config))) continue
+      try {
+        return await listen()
+      } catch (error) {
+        // The engine is away, and so are all sandboxes that would ask.
+        if ((error as Error).name !== 'SandboxError') throw error
+      }
+    }
+  }
 }
 
 /** Beside the socket, where sandboxes can read it and not write. */

@@ -38,7 +38,7 @@ export async function listParts(
   const filters = { label: [`${LABEL_PREFIX}name`, ...wanted] }
   const containers = await docker.listContainers({ all: true, filters })
   const networks = await docker.listNetworks({ filters })
-  return new Map([...networks, ...containers].map(({ Labels = {} }) => [nameOf(Labels), ownLabels(Labels)]))
+  return new Map([...networks, ...containers].map(({ Labels }) => [nameOf(Labels), ownLabels(Labels ?? {})]))
 }
 
 /** Removes all parts of a sandbox, whole or half made. Idempotent. */
@@ -54,7 +54,8 @@ export async function removeParts(engine: DockerEngine, name: string): Promise<v
   }
   // Two networks may have one name.
   const filters = { label: [`${LABEL_PREFIX}name=${name}`] }
-  for (const { Id } of await engine.docker.listNetworks({ filters })) {
+  for (const { Id, Labels } of await engine.docker.listNetworks({ filters })) {
+    if (nameOf(Labels) !== name) continue
     await engine.docker.getNetwork(Id).remove().catch(nullWhenAbsent)
   }
 }
@@ -65,8 +66,8 @@ export function nullWhenAbsent(error: unknown): null {
   throw error
 }
 
-function nameOf(labels: Record<string, string>): string {
-  return labels[`${LABEL_PREFIX}name`] ?? ''
+function nameOf(labels: Record<string, string> | undefined): string {
+  return labels?.[`${LABEL_PREFIX}name`] ?? ''
 }
 
 function ownLabels(labels: Record<string, string>): Record<string, string> {

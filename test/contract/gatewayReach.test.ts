@@ -79,7 +79,7 @@ describe.skipIf(docker === null)('how the gateway is reached, where nobody says'
     expect(await greetingAt(port)).toBeNull()
     const next = await start(config)
     try {
-      expect(await greetingAt(port)).toBe(GREETING)
+      await until('the next gateway at its port', async () => (await greetingAt(port)) === GREETING)
     } finally {
       await next.close()
     }
