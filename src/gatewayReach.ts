@@ -8,7 +8,8 @@ import { digestOf } from './domain/digest.ts'
 import type { RelayedPlace } from './gateway/relayed.ts'
 import type { Gateway } from './gateway/server.ts'
 import { createDockerReach, type DockerReach } from './sandbox/dockerReach.ts'
-import type { SandboxProvider } from './sandbox/port.ts'
+import type { SandboxProvider, SandboxSpec } from './sandbox/port.ts'
+import { trySocket } from './sandbox/socketTry.ts'
 
 /** The gateway's socket, by the name under which sandboxes look for it. */
 const SOCKET = 'gateway.sock'
@@ -16,6 +17,7 @@ const SOCKET = 'gateway.sock'
 const FIRST_PORT = 20_000
 const PORTS = 10_000
 const LOOK_MS = 250
+const LEASE_MS = 15 * 60_000
 
 /** How Docker's sandboxes reach the gateway: by its socket in a folder, or over a network. */
 export type Reach = 'socket' | 'network'
@@ -52,11 +54,21 @@ export async function knownReach(config: Config, provider: SandboxProvider): Pro
   return said === 'socket' || said === 'network' ? said : null
 }
 
-/** The same; where nothing says it, a container tries the socket, and that is remembered. Throws `SandboxError`. */
-export async function findReach(config: Config, provider: SandboxProvider): Promise<Reach> {
+/** What a sandbox is made with, as far as a try needs it. */
+export type Tried = Pick<SandboxSpec, 'environment' | 'buildContext'>
+
+/**
+ * The same; where nothing says it, a sandbox tries the socket, and that is remembered. One whose image has nothing to try it
+ * with is taken to reach it: a self-test says if it does not. Throws `SandboxError`.
+ */
+export async function findReach(config: Config, provider: SandboxProvider, tried: Tried): Promise<Reach> {
   const known = await knownReach(config, provider)
   if (known !== null) return known
-  const reach = (await tryEngine(config).trySocket(triedFolder(config))) ? 'socket' : 'network'
+  const lease = new Date(Date.now() + LEASE_MS).toISOString()
+  const labels = { owner: DOCTOR, purpose: 'reach', lease }
+  const isCrossing = await trySocket(provider, { ...tried, labels, dir: triedFolder(config) })
+  if (isCrossing === null) return 'socket'
+  const reach = isCrossing ? 'socket' : 'network'
   await writeAside(await memoryOf(config, provider), reach)
   return reach
 }
@@ -65,11 +77,13 @@ export async function findReach(config: Config, provider: SandboxProvider): Prom
  * The port that a sandbox's relay is to lead to; null where the gateway's socket does. Where it is one, the gateway is told
  * that it is looked for there.
  */
-export function composeRelayedPort(config: Config): (provider: SandboxProvider) => Promise<number | null> {
+export function composeRelayedPort(
+  config: Config,
+): (provider: SandboxProvider, tried: Tried) => Promise<number | null> {
   let finding: Promise<Reach> | null = null
-  return async (provider) => {
+  return async (provider, tried) => {
     if (provider.kind !== 'docker') return null
-    finding ??= findReach(config, provider)
+    finding ??= findReach(config, provider, tried)
     const reach = await finding.catch((error: unknown) => {
       finding = null
       throw error

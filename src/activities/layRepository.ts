@@ -21,7 +21,12 @@ export async function sandboxSpec(options: {
   const { ports, context, name, stage, purpose } = options
   const found = await context.environment(stage)
   const scaffold = findScaffold(context.settings.scaffold)
+  const tried = {
+    environment: found.environment,
+    ...(found.buildContext ? { buildContext: found.buildContext } : {}),
+  }
   return {
+    ...tried,
     name,
     labels: {
       owner: ports.instance,
@@ -30,9 +35,7 @@ export async function sandboxSpec(options: {
       purpose,
       lease: new Date(Date.now() + LEASE_MS).toISOString(),
     },
-    environment: found.environment,
-    ...(purpose !== 'tests' && scaffold ? await scaffoldView(ports, scaffold, context.provider) : {}),
-    ...(found.buildContext ? { buildContext: found.buildContext } : {}),
+    ...(purpose !== 'tests' && scaffold ? await scaffoldView(ports, scaffold, context.provider, tried) : {}),
   }
 }
 

@@ -15,9 +15,10 @@ export async function scaffoldView(
   ports: Ports,
   scaffold: Scaffold,
   provider: SandboxProvider,
+  tried: Pick<SandboxSpec, 'environment' | 'buildContext'>,
 ): Promise<Pick<SandboxSpec, 'mounts' | 'relayedPort'>> {
   const mounts = await scaffoldMounts(ports, scaffold)
-  const relayedPort = await ports.relayedPort(provider)
+  const relayedPort = await ports.relayedPort(provider, tried)
   return relayedPort === null ? { mounts: [...mounts, gatewayMount(ports)] } : { mounts, relayedPort }
 }
 

@@ -30,7 +30,7 @@ export async function checkGateway(config: Config): Promise<Finding[]> {
     const known = await knownReach(config, provider)
     if (known === 'socket') return [overSocket(config)]
     if (!(await engine.isPrepared())) return [untried(config, known)]
-    if ((known ?? (await findReach(config, provider))) === 'socket') return [overSocket(config)]
+    if ((known ?? (await findReach(config, provider, { environment: null }))) === 'socket') return [overSocket(config)]
     return [await overNetwork(config)]
   } catch (error) {
     if ((error as Error).name !== 'SandboxError') throw error

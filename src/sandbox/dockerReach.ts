@@ -1,19 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { join } from 'node:path'
-import { openEngine, statusOf, translateError, type DockerEngine } from './dockerEngine.ts'
+import { openEngine, translateError, type DockerEngine } from './dockerEngine.ts'
 import { DockerFrames } from './dockerFrames.ts'
 import { hasImage, type BuildOptions } from './dockerImage.ts'
 import { partLabels, removeParts, unfinishedName } from './dockerParts.ts'
 import { makeRelay, provideRelayImage, RELAY_ADDRESS } from './dockerRelay.ts'
 import { AGENT_ID } from './dockerContainer.ts'
-import { SandboxError } from './port.ts'
 
 const LEASE_MS = 15 * 60_000
-const PROBE = '/probe'
 
 /** What was seen from a network that leads to a relay alone. */
 export interface SeenFromNetwork {
@@ -27,11 +23,6 @@ export interface SeenFromNetwork {
 export interface DockerReach {
   /** Whether the image that tries are made with is at hand; else it is pulled first. */
   isPrepared(): Promise<boolean>
-  /**
-   * Whether a socket crosses: one of this host's in a folder below `dir`, that a container sees. Throws
-   * {@link SandboxError} `unreachable` when containers see no folder of this host's at all.
-   */
-  trySocket(dir: string): Promise<boolean>
   /** What a container on a network like a sandbox's sees of this host. */
   tryNetwork(): Promise<SeenFromNetwork>
   /**
@@ -40,14 +31,6 @@ export interface DockerReach {
    */
   hostAddresses(): Promise<string[]>
 }
-
-const CONNECT_TO_SOCKET = `
-use IO::Socket::UNIX;
-my ($folder) = @ARGV;
-print -e "$folder/file" ? "folder " : "no-folder ";
-my $socket = IO::Socket::UNIX->new(Peer => "$folder/socket") or print("$!\\n"), exit;
-print scalar <$socket>;
-`
 
 const CONNECT_TO_HOSTS = `
 use IO::Socket::INET;
@@ -79,29 +62,6 @@ export function createDockerReach(
   return {
     isPrepared: () =>
       translated('looking for an image', () => hasImage(engine, options.defaultImage ?? '').catch(() => false)),
-    async trySocket(dir) {
-      const folder = await mkdtemp(join(dir, 'prchain-reach-'))
-      const word = randomBytes(8).toString('hex')
-      const server = createServer((socket) => socket.on('error', () => {}).end(`${word}\n`))
-      try {
-        await chmod(folder, 0o755)
-        await writeFile(join(folder, 'file'), '')
-        server.listen(join(folder, 'socket'))
-        await once(server, 'listening')
-        await chmod(join(folder, 'socket'), 0o666)
-        const said = await probe('trying a socket of this host in a container', CONNECT_TO_SOCKET, [PROBE], {
-          binds: [`${folder}:${PROBE}:ro`],
-        })
-        if (said.startsWith('folder ')) return said === `folder ${word}\n`
-        throw new SandboxError(
-          'unreachable',
-          `containers of the engine at ${engine.address} do not see this host's folder ${dir}, which scaffolds' sandboxes need: share it with the engine, or run an engine on this host`,
-        )
-      } finally {
-        await close(server)
-        await rm(folder, { recursive: true, force: true })
-      }
-    },
     async tryNetwork() {
       const word = randomBytes(8).toString('hex')
       const server = createServer((socket) => socket.on('error', () => {}).end(`${word}\n`)).listen(0, '0.0.0.0')
@@ -110,7 +70,7 @@ export function createDockerReach(
       try {
         const bridge = await translated('asking for the engine’s bridge', () => bridgeAddresses(engine))
         const others = [...new Set([...bridge, ...ownAddresses()])].map((address) => `${address}:${port}`)
-        const said = await probe('trying a network', CONNECT_TO_HOSTS, [RELAY_ADDRESS, ...others], { port })
+        const said = await probe('trying a network', CONNECT_TO_HOSTS, [RELAY_ADDRESS, ...others], port)
         const reached = others.concat(RELAY_ADDRESS).filter((each) => said.includes(`${each} ${word}\n`))
         return {
           isReached: reached.includes(RELAY_ADDRESS),
@@ -128,17 +88,12 @@ export function createDockerReach(
       }),
   }
 
-  /** What a script of Perl says in a container with a folder or a relay. */
-  async function probe(
-    what: string,
-    script: string,
-    argv: readonly string[],
-    { binds = [], port }: { binds?: string[]; port?: number },
-  ): Promise<string> {
+  /** What a script of Perl says in a container with a relay. */
+  async function probe(what: string, script: string, argv: readonly string[], port: number): Promise<string> {
     const image = await provideRelayImage(engine, options)
     const name = `reach-${randomBytes(6).toString('hex')}`
     const run = async () => {
-      const network = port === undefined ? 'none' : await makeRelay(engine, { name, labels: labels(), image, port })
+      const network = await makeRelay(engine, { name, labels: labels(), image, port })
       const container = await docker.createContainer({
         name: unfinishedName(name),
         Image: image,
@@ -149,7 +104,6 @@ export function createDockerReach(
         Healthcheck: { Test: ['NONE'] },
         HostConfig: {
           NetworkMode: network,
-          Binds: binds,
           CapDrop: ['ALL'],
           SecurityOpt: ['no-new-privileges'],
           ReadonlyRootfs: true,
@@ -159,11 +113,7 @@ export function createDockerReach(
       const stream = await container.attach({ stream: true, stdout: true, stderr: true })
       const said = new DockerFrames()
       stream.pipe(said)
-      await container.start().catch((cause: Error) => {
-        if (statusOf(cause) !== 400) throw cause
-        const next = 'take a Debian for --environment-base, or say by --gateway-reach how it is reached'
-        throw new SandboxError('unreachable', `${what}: ${image} cannot be asked: ${cause.message}; ${next}`, { cause })
-      })
+      await container.start()
       return Buffer.concat((await said.toArray()) as Buffer[]).toString('utf8')
     }
     return translated(what, async () => {

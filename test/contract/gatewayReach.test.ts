@@ -41,7 +41,8 @@ describe.skipIf(docker === null)('how the gateway is reached, where nobody says'
   }
   const start = (config: Config) =>
     composeGateway({ config, scriptedUrl: 'http://127.0.0.1:9/v1', fault: (error) => faults.push(error) })
-  const relayedPort = (config: Config) => composeRelayedPort(config)(composeSandboxes(config)('docker'))
+  const relayedPort = (config: Config) =>
+    composeRelayedPort(config)(composeSandboxes(config)('docker'), { environment: null })
   beforeAll(async () => {
     engine = await startFarEngine(docker!.socketPath)
   })
