@@ -1,4 +1,5 @@
-import { gatewaySocket, hasRealModel } from '../compose.ts'
+import { gatewaySocket } from '../composeGateway.ts'
+import { hasRealModel } from '../composeModel.ts'
 import type { Config } from '../config.ts'
 import { runGateway } from '../gateway.ts'
 import { findServer } from './session.ts'
