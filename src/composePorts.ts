@@ -25,6 +25,11 @@ import type { Store } from './store/port.ts'
 
 const FILE_LIMIT_BYTES = 10 * 1024 * 1024
 
+/** The name of a worker on this host, by its process: in fences, and in the server. */
+export function holderOf(pid: number): string {
+  return `${hostname()}/${pid}`
+}
+
 /** Everything that activities reach, from settings. `isDraining` turns true when the worker is asked to stop. */
 export async function composePorts(options: {
   config: Config
@@ -52,7 +57,7 @@ export async function composePorts(options: {
     toolchains: composeToolchains(config),
     gatewayDir: dirname(gatewaySocket(config)),
     writeSamplesFile: (campaign, lines) => writeLines(join(storeDir(config), 'samples'), `${campaign}.jsonl`, lines),
-    holder: `${hostname()}/${process.pid}`,
+    holder: holderOf(process.pid),
     isDraining,
     environmentBuild: composeEnvironmentBuild(config),
     limits: {
