@@ -56,9 +56,9 @@ export interface Lab {
   stop(): Promise<void>
 }
 
-/** The example repository's environment and folders, built once for a machine. */
+/** The example repository's environment and folders, built once and kept beside the installed packages. */
 export async function exampleForTests() {
-  const dir = join(tmpdir(), 'prchain-test-example')
+  const dir = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'prchain-test', 'example')
   mkdirSync(dir, { recursive: true })
   return buildExampleRepository({ dir })
 }
