@@ -130,7 +130,7 @@ describe.skipIf(server === null || docker === null)('a scaffold under a ceiling'
   }, 180_000)
   afterAll(() => lab.stop())
 
-  test.each([
+  test.concurrent.each([
     ['mini-swe-agent', 0.1],
     ['qwen-code', 0.4],
     ['sii-cli', 0.1],
