@@ -33,7 +33,7 @@ describe.skipIf(server === null)('cancelling', () => {
   let lab: Lab
   let config: Config
   beforeAll(async () => {
-    lab = await openLab({ temporal: server!.binary, settings: { resumeEveryMs: 1_000 } })
+    lab = await openLab({ temporal: server!.binary, settings: { resumeEveryMs: 1_000 }, isUntested: true })
     // As a command finds the server.
     config = { ...lab.config, temporalAddress: lab.embedded.address }
   })

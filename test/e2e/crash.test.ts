@@ -24,10 +24,11 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
   /** A lab whose agent takes further steps, each of which leaves one line in a file outside the sandboxes. */
   async function openMarked(
     length: number,
+    isUntested = false,
   ): Promise<{ lab: Lab; markers: () => string[]; markerFile: string; chain: string }> {
     const markerFile = join(tmpdir(), `prchain-markers-${process.pid}-${Date.now()}`)
     const scripted = { latencyMs: LATENCY_MS, extraSteps: EXTRA_STEPS, markerFile, flaws: ['missing-hunk'] }
-    const lab = await openLab({ temporal: server!.binary, scripted, settings: { sliceSteps: 20 } })
+    const lab = await openLab({ temporal: server!.binary, scripted, settings: { sliceSteps: 20 }, isUntested })
     labs.push(lab)
     const chain = await exampleChain(lab, length)
     const markers = () => {
@@ -117,7 +118,7 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
   }, 600_000)
 
   test('kill -9 of the Temporal server, three times, loses nothing', async () => {
-    const { lab, markers, chain } = await openMarked(2)
+    const { lab, markers, chain } = await openMarked(2, true)
     await lab.start('served', [chain])
     const id = `served/${chain}/1`
     for (let kills = 0, seen = 0; kills < 3; kills++) {
@@ -133,7 +134,7 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
   }, 300_000)
 
   test('a worker frozen for longer than its heartbeat and woken neither commands nor overwrites', async () => {
-    const { lab, markers, chain } = await openMarked(2)
+    const { lab, markers, chain } = await openMarked(2, true)
     await lab.start('frozen', [chain])
     const id = `frozen/${chain}/1`
     await until('some steps', () => markers().length >= 5)
@@ -150,7 +151,7 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
   }, 300_000)
 
   test('stopping leaves no process behind, of workers, servers and sandboxes', async () => {
-    const { lab, markers, chain } = await openMarked(2)
+    const { lab, markers, chain } = await openMarked(2, true)
     await lab.start('stopped', [chain])
     await until('some steps', () => markers().length >= 3)
     expect(prchainProcesses(lab.dir).length).toBeGreaterThan(0)

@@ -43,6 +43,7 @@ describe.skipIf(!canStartEngines || server === null).each([
       temporal: server!.binary,
       socketPath,
       scripted: COUNTING,
+      isUntested: true,
     })
     chain = await exampleChain(lab, 2)
     await lab.run('calm', [chain])

@@ -30,6 +30,7 @@ describe.skipIf(!canStartEngines || server === null)('a rollout whose host goes 
       temporal: server!.binary,
       socketPath,
       scripted: { latencyMs: 120, extraSteps: 12 },
+      isUntested: true,
     })
     chain = await exampleChain(lab, 2)
     await lab.run('calm', [chain])

@@ -72,7 +72,10 @@ export async function openDockerLab(
   return openLab({
     ...rest,
     environment: { ...environment, image: BASE_IMAGE },
-    settings: { sandbox: 'docker', dockerHost: `unix://${socketPath}`, accept: 'judge', ...settings },
+    settings: {
+      ...{ sandbox: 'docker', dockerHost: `unix://${socketPath}`, environmentBase: BASE_IMAGE, accept: 'judge' },
+      ...settings,
+    },
   })
 }
 
@@ -85,12 +88,15 @@ export async function openLab(options: {
   mirrors?: string
   recorded?: string
   environment?: unknown
+  /** For what has nothing to do with a stage's tests: they are not run, and the judge alone accepts. */
+  isUntested?: boolean
 }): Promise<Lab> {
   const dir = mkdtempSync(join(tmpdir(), 'prchain-lab-'))
   const example = options.mirrors === undefined ? await exampleForTests() : null
   const github = await composeRecordedGitHub(options.recorded ?? example!.recordedDir)
   const scriptedSettings = join(dir, 'scripted.json')
   writeFileSync(scriptedSettings, JSON.stringify(options.scripted ?? {}))
+  const { isUntested = false } = options
   const environment = options.environment === null ? null : join(dir, 'environment.json')
   if (environment !== null) writeFileSync(environment, JSON.stringify(options.environment ?? example!.environment))
   const config: Config = {
@@ -100,7 +106,8 @@ export async function openLab(options: {
     scriptedSettings,
     githubApiUrl: github.url,
     mirrors: options.mirrors ?? copyMirrors(example!.mirrorsDir, dir),
-    environment,
+    environment: isUntested ? 'none' : environment,
+    accept: isUntested ? 'judge' : null,
     sandbox: 'process',
     resumeEveryMs: 2_000,
     ...options.settings,
