@@ -100,6 +100,7 @@ describe.skipIf(server === null)('a campaign under a ceiling', () => {
         return (await campaign.query(campaignQuery)).chains.parked === 50
       },
       180,
+      200,
     )
     const paid = await priceOfRecords(lab, 'crowd')
     expect(paid).toBeLessThanOrEqual(ceiling)

@@ -13,6 +13,8 @@ import { exampleChain } from './exampleChain.ts'
 
 const server = await temporalForTests()
 const TRIES = 3
+/** How often each of many chains is looked at: every look is a query that the worker answers. */
+const MANY_LOOK_MS = 300
 
 describe.skipIf(server === null)('a model endpoint that fails', () => {
   let lab: Lab
@@ -100,6 +102,7 @@ describe.skipIf(server === null)('a model endpoint that fails', () => {
           return at !== undefined && at > before && at
         },
         120,
+        MANY_LOOK_MS,
       )
       if (parkings === 3) return
       // One that has gone on by itself since then refuses it.

@@ -221,18 +221,19 @@ export async function openLab(options: {
   return lab
 }
 
-/** Waits until a condition holds, looking often; throws with what was waited for after so many seconds. */
+/** Waits until a condition holds, looking often, by default every 20 ms; throws with what was waited for after so many seconds. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
   seconds = 60,
+  everyMs = 20,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000
   for (;;) {
     const found = await look()
     if (found) return found
     if (Date.now() > deadline) throw new Error(`${what} did not come about within ${seconds} s`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }
 
