@@ -1,4 +1,4 @@
-import { composeGateway } from './compose.ts'
+import { composeGateway } from './composeGateway.ts'
 import { readConfig, type Config } from './config.ts'
 
 /**

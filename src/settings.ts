@@ -1,8 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
-
-const whole = (least: number, most = Number.MAX_SAFE_INTEGER) => number().pipe(z.number().int().min(least).max(most))
-const address = z.string().regex(/^[^\s:/]+:\d{1,5}$/, 'expected host:port')
+import { address, dollars, flag, number, whole } from './settingSchemas.ts'
 
 /**
  * Every setting, once: its schema with its default, the environment variable that sets it, and what it means. A flag is
@@ -303,25 +301,3 @@ export const SETTINGS = {
   },
   preset: { schema: z.enum(['paper']).nullable().default(null), env: 'PRCHAIN_PRESET', help: 'settings of the paper' },
 } as const satisfies Record<string, { schema: z.ZodType; env: string; help: string; isSecret?: true }>
-
-function flag() {
-  return z.union([
-    z.boolean(),
-    z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1'),
-  ])
-}
-
-function dollars() {
-  return number().pipe(z.number().positive().max(1_000_000_000)).nullable().default(null)
-}
-
-/** A number, or text that is one: an empty text and a switch are none. */
-function number() {
-  return z.union([
-    z.number(),
-    z
-      .string()
-      .regex(/^-?\d+(\.\d+)?$/, 'expected a number')
-      .transform(Number),
-  ])
-}

@@ -1,4 +1,4 @@
-import { hasRealModel } from '../compose.ts'
+import { hasRealModel } from '../composeModel.ts'
 import type { Config } from '../config.ts'
 import { gatewaySocket } from '../gatewayReach.ts'
 import { runGateway } from '../gateway.ts'
