@@ -32,14 +32,14 @@ const CONNECTION = ['store', 'temporalAddress', 'temporalNamespace'] as const
 const OWN_SERVER = ['store', 'temporalNamespace'] as const
 const SERVERS = ['temporalCli', 'temporalPort', 'temporalUiPort', 'resumeEveryMs', 'scriptedSettings', 'seed'] as const
 const ENVIRONMENTS = ['environmentBase', 'environmentNetwork', 'environmentCertificates'] as const
-const GATEWAY = ['modelTimeoutMs', 'modelTries', 'modelRetryMs', 'modelRpm', 'modelTpm', 'gatewaySocket'] as const
+const REACH = ['gatewaySocket', 'gatewayReach', 'gatewayPort', 'dockerHost'] as const
+const GATEWAY = ['modelTimeoutMs', 'modelTries', 'modelRetryMs', 'modelRpm', 'modelTpm', ...REACH] as const
 const WORKER = [
   'workerActivities',
   'sliceSteps',
   'sliceMs',
   ...GATEWAY,
   'modelStream',
-  'dockerHost',
   'sandboxMemoryMb',
   'sandboxCpus',
   'sandboxPids',
@@ -104,7 +104,7 @@ let exitCode: number = EXIT.ended
 verb(
   'doctor',
   'what is here, and how to fix what is not',
-  [...CONNECTION, 'temporalCli', 'dockerHost', 'sandbox', 'environment', 'mirrors', ...ENVIRONMENTS, 'siiCliPath'],
+  [...CONNECTION, 'temporalCli', ...REACH, 'sandbox', 'environment', 'mirrors', ...ENVIRONMENTS, 'siiCliPath'],
   (it) =>
     doctor({
       ...it,

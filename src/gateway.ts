@@ -1,25 +1,31 @@
-import { composeGateway } from './compose.ts'
+import { composeGateway } from './composeGateway.ts'
 import { readConfig, type Config } from './config.ts'
 
 /**
  * Runs the gateway until it is asked to stop, then waits for the calls under way: they are paid for. Throws
- * `SocketTakenError` when another runs on its socket.
+ * `SocketTakenError` when another runs on its socket, and `RelayedPortError` when it cannot listen where it is to be reached
+ * over a network.
  */
 export async function runGateway(options: {
   config: Config
   scriptedUrl: string | null
   onReady?: () => void
 }): Promise<void> {
-  const gateway = await composeGateway(options)
+  const { promise: failed, reject: fault } = Promise.withResolvers<never>()
+  const gateway = await composeGateway({ ...options, fault })
   options.onReady?.()
   process.send?.({ kind: 'ready' })
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())
     // The process that started this one is gone: nobody is left to stop it.
     process.once('disconnect', () => resolve())
   })
-  await gateway.close()
+  try {
+    await Promise.race([stopped, failed])
+  } finally {
+    await gateway.close()
+  }
 }
 
 if (import.meta.main) {

@@ -1,8 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
-
-const whole = (least: number, most = Number.MAX_SAFE_INTEGER) => number().pipe(z.number().int().min(least).max(most))
-const address = z.string().regex(/^[^\s:/]+:\d{1,5}$/, 'expected host:port')
+import { address, dollars, flag, number, whole } from './settingSchemas.ts'
 
 /**
  * Every setting, once: its schema with its default, the environment variable that sets it, and what it means. A flag is
@@ -120,6 +118,16 @@ export const SETTINGS = {
     schema: z.string().min(1).max(100).nullable().default(null),
     env: 'PRCHAIN_GATEWAY_SOCKET',
     help: 'Unix socket of the gateway; one for the store, in the folder for temporary files, by default',
+  },
+  gatewayReach: {
+    schema: z.enum(['auto', 'socket', 'network']).default('auto'),
+    env: 'PRCHAIN_GATEWAY_REACH',
+    help: 'how Docker’s sandboxes reach the gateway; "auto" tries the socket once for an engine',
+  },
+  gatewayPort: {
+    schema: whole(1, 65_535).nullable().default(null),
+    env: 'PRCHAIN_GATEWAY_PORT',
+    help: 'port of the gateway where it is reached over a network; one for the store by default',
   },
   environmentBase: {
     schema: z.string().min(1).default('debian:bookworm-slim'),
@@ -293,25 +301,3 @@ export const SETTINGS = {
   },
   preset: { schema: z.enum(['paper']).nullable().default(null), env: 'PRCHAIN_PRESET', help: 'settings of the paper' },
 } as const satisfies Record<string, { schema: z.ZodType; env: string; help: string; isSecret?: true }>
-
-function flag() {
-  return z.union([
-    z.boolean(),
-    z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1'),
-  ])
-}
-
-function dollars() {
-  return number().pipe(z.number().positive().max(1_000_000_000)).nullable().default(null)
-}
-
-/** A number, or text that is one: an empty text and a switch are none. */
-function number() {
-  return z.union([
-    z.number(),
-    z
-      .string()
-      .regex(/^-?\d+(\.\d+)?$/, 'expected a number')
-      .transform(Number),
-  ])
-}

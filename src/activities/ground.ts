@@ -1,5 +1,5 @@
 import { recordKey, type Phase } from '../domain/identifiers.ts'
-import type { Rebase } from '../formats/rollout.ts'
+import type { Rebase } from '../formats/carryOver.ts'
 import { carryInto, initialTreeOf } from './carryOver.ts'
 import { InvalidInputError } from './edge.ts'
 import type { Ports } from './ports.ts'

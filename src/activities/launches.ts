@@ -19,8 +19,8 @@ export interface Launches {
   abandon(n: number, why: Abandoning): Promise<void>
   /** How many launches failed by themselves since one last did not. Those that were halted or lost count neither way. */
   countFailures(): Promise<number>
-  /** How many answers a launch was given so far, some perhaps twice. */
-  countAnswers(n: number): Promise<number>
+  /** How many answers a launch was given so far, some perhaps twice; cheap for one who has counted `atLeast` so many. */
+  countAnswers(n: number, atLeast?: number): Promise<number>
   /** The answers that a launch was given, in their order, each exchange once. */
   answersOf(n: number): Promise<AnswerRecord[]>
   /** What of the round is on abandoned branches, now that its last launch has ended. */
@@ -55,8 +55,11 @@ export function openLaunches(
       const ends = await Promise.all(keys.map((key) => read<AbandonmentRecord>(key)))
       return ends.filter(({ kind }) => kind === 'failed').length
     },
-    async countAnswers(n) {
-      return (await store.listRecords(recordKey.answers(rollout, stage, round, n))).length
+    async countAnswers(n, atLeast) {
+      if (atLeast === undefined) return (await store.listRecords(recordKey.answers(rollout, stage, round, n))).length
+      let count = atLeast
+      while (await store.getRecord(recordKey.answer(rollout, stage, round, n, count))) count++
+      return count
     },
     async answersOf(n) {
       const keys = await store.listRecords(recordKey.answers(rollout, stage, round, n))

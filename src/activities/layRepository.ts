@@ -4,7 +4,7 @@ import { captureSandbox } from './checkpoint.ts'
 import type { Scope } from './edge.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
-import { scaffoldMounts } from './scaffoldPrograms.ts'
+import { scaffoldView } from './scaffoldPrograms.ts'
 import { findSubmodules } from './submodules.ts'
 
 /** How long after its making no reaper takes a sandbox for an orphan: its workflow may not be known yet. */
@@ -21,7 +21,12 @@ export async function sandboxSpec(options: {
   const { ports, context, name, stage, purpose } = options
   const found = await context.environment(stage)
   const scaffold = findScaffold(context.settings.scaffold)
+  const tried = {
+    environment: found.environment,
+    ...(found.buildContext ? { buildContext: found.buildContext } : {}),
+  }
   return {
+    ...tried,
     name,
     labels: {
       owner: ports.instance,
@@ -30,9 +35,7 @@ export async function sandboxSpec(options: {
       purpose,
       lease: new Date(Date.now() + LEASE_MS).toISOString(),
     },
-    environment: found.environment,
-    ...(purpose !== 'tests' && scaffold ? { mounts: await scaffoldMounts(ports, scaffold) } : {}),
-    ...(found.buildContext ? { buildContext: found.buildContext } : {}),
+    ...(purpose !== 'tests' && scaffold ? await scaffoldView(ports, scaffold, context.provider, tried) : {}),
   }
 }
 

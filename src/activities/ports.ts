@@ -7,7 +7,7 @@ import type { Prompts } from '../prompts/prompts.ts'
 import type { Complete } from '../record/complete.ts'
 import type { Exec } from '../record/exec.ts'
 import type { Toolchains } from '../toolchains/port.ts'
-import type { SandboxProvider } from '../sandbox/port.ts'
+import type { SandboxProvider, SandboxSpec } from '../sandbox/port.ts'
 import type { EnvironmentBuild } from './stageEnvironment.ts'
 import type { Store } from '../store/port.ts'
 
@@ -33,6 +33,11 @@ export interface Ports {
   toolchains: Toolchains
   /** The folder of the gateway's socket on this host. */
   gatewayDir: string
+  /** The port of this host by which sandboxes of a provider reach the gateway; null where its socket does. */
+  relayedPort: (
+    provider: SandboxProvider,
+    tried: Pick<SandboxSpec, 'environment' | 'buildContext'>,
+  ) => Promise<number | null>
   /** Writes a campaign's samples file, one line each, aside and renamed, and returns its path. */
   writeSamplesFile: (campaign: string, lines: AsyncIterable<string>) => Promise<string>
   /** Host and process, for people. */

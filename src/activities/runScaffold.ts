@@ -152,6 +152,7 @@ export async function runScaffold(
     const signal = AbortSignal.any([scope.signal, over.signal])
     const running = sandbox.exec(commandOf(launch), { script, stdin, timeoutMs: ROUND_LIMIT_MS }, signal)
     const hold = openHold(store, { rollout: context.id, stage, round, n: launch.n })
+    let answers: number | undefined
     const look = setInterval(() => void check().catch((error: unknown) => over.abort(error)), LOOK_MS)
     try {
       return await running
@@ -173,7 +174,8 @@ export async function runScaffold(
       // The scaffold stays where it is; the gateway looks for itself whether it may go on.
       if (reason !== null && Date.now() - startedMs >= HOLD_GRACE_MS) throw new HeldError(reason)
       if (ports.isDraining() || Date.now() - startedMs >= ports.limits.sliceMs) over.abort('paused')
-      scope.report({ stage: stage + 1, round: String(round), step: await launches.countAnswers(launch.n) })
+      answers = await launches.countAnswers(launch.n, answers)
+      scope.report({ stage: stage + 1, round: String(round), step: answers })
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Scaffold } from '../scaffolds/port.ts'
 import type { OperatorProgram } from '../toolchains/port.ts'
-import type { Mount, Sandbox, SandboxProvider } from '../sandbox/port.ts'
+import type { Mount, Sandbox, SandboxProvider, SandboxSpec } from '../sandbox/port.ts'
 import { ScaffoldFailedError } from './edge.ts'
 import type { Ports } from './ports.ts'
 
@@ -10,13 +10,27 @@ const OPERATOR = '/run/prchain-operator'
 const GATEWAY = '/run/prchain-gateway'
 const OLDEST_PYTHON_MINOR = 10
 
-/** What a scaffold's sandbox sees of the host, read-only: its programs and the gateway's socket. */
-export async function scaffoldMounts(ports: Ports, scaffold: Scaffold): Promise<Mount[]> {
-  const { toolchains, gatewayDir } = ports
+/** What a scaffold's sandbox sees of the host: its programs, read-only, and the gateway, by its socket or by a relay. */
+export async function scaffoldView(
+  ports: Ports,
+  scaffold: Scaffold,
+  provider: SandboxProvider,
+  tried: Pick<SandboxSpec, 'environment' | 'buildContext'>,
+): Promise<Pick<SandboxSpec, 'mounts' | 'relayedPort'>> {
+  const mounts = await scaffoldMounts(ports, scaffold)
+  const relayedPort = await ports.relayedPort(provider, tried)
+  return relayedPort === null ? { mounts: [...mounts, gatewayMount(ports)] } : { mounts, relayedPort }
+}
+
+function gatewayMount({ gatewayDir }: Ports): Mount {
+  return { source: gatewayDir, target: GATEWAY }
+}
+
+async function scaffoldMounts(ports: Ports, scaffold: Scaffold): Promise<Mount[]> {
+  const { toolchains } = ports
   const operators = await findOperators(ports, scaffold)
   return [
     { source: toolchains.dir, target: TOOLCHAINS },
-    { source: gatewayDir, target: GATEWAY },
     ...(operators === null ? [] : [{ source: operators.folder, target: OPERATOR }]),
   ]
 }
@@ -29,13 +43,13 @@ async function findOperators({ toolchains }: Ports, { name, programs }: Scaffold
   })
 }
 
-/** A scaffold's programs and the gateway's socket, by the paths that its sandbox sees. */
+/** A scaffold's programs and the gateway, as its sandbox sees them. */
 export interface ScaffoldPrograms {
   /** The version that runs. */
   version: string
   interpreter: string
   programs: string
-  socketPath: string
+  gateway: string
 }
 
 /** Installs what a scaffold needs on this host, unless it is. Throws {@link ScaffoldFailedError} when that cannot be. */
@@ -51,7 +65,7 @@ export async function provideScaffold(options: {
   const { ports, scaffold, provider, sandbox, key, signal } = options
   const { toolchains, gatewayDir } = ports
   const { name, version, programs } = scaffold
-  const mounts = await scaffoldMounts(ports, scaffold)
+  const mounts = [...(await scaffoldMounts(ports, scaffold)), gatewayMount(ports)]
   try {
     return await provide()
   } catch (cause) {
@@ -60,20 +74,20 @@ export async function provideScaffold(options: {
   }
 
   async function provide(): Promise<ScaffoldPrograms> {
-    const socketPath = inside(`${gatewayDir}/gateway.sock`)
+    const gateway = sandbox.relay ?? inside(`${gatewayDir}/gateway.sock`)
     switch (programs.kind) {
       case 'pip': {
         const folder = await toolchains.provide({ ...programs, name, version, python: await pythonOfImage() })
-        return { version, interpreter: 'python3', programs: inside(folder), socketPath }
+        return { version, interpreter: 'python3', programs: inside(folder), gateway }
       }
       case 'npm': {
         const folder = await toolchains.provide({ ...programs, name, version })
-        return { version, interpreter: inside(await toolchains.provideNode()), programs: inside(folder), socketPath }
+        return { version, interpreter: inside(await toolchains.provideNode()), programs: inside(folder), gateway }
       }
       case 'folder': {
         const { folder, file, version: found } = (await findOperators(ports, scaffold))!
         const interpreter = inside(await toolchains.provideNode())
-        return { version: found, interpreter, programs: inside(`${folder}/${file}`), socketPath }
+        return { version: found, interpreter, programs: inside(`${folder}/${file}`), gateway }
       }
       default:
         return programs satisfies never

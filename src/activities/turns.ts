@@ -1,6 +1,7 @@
 import type { Turn } from '../agent/loop.ts'
 import { rebaseRound, recordKey, splitRound, type RoundId } from '../domain/identifiers.ts'
-import type { Rebase, RebaseCheck, StageResult, Verdict } from '../formats/rollout.ts'
+import type { Rebase, RebaseCheck } from '../formats/carryOver.ts'
+import type { StageResult, Verdict } from '../formats/rollout.ts'
 import type { Ports } from './ports.ts'
 import type { RolloutContext } from './rolloutContext.ts'
 

@@ -25,8 +25,10 @@ export function keepChild(options: {
   dir: string
   env: () => NodeJS.ProcessEnv
   onLine: (line: string) => void
+  /** Called when one has ended by itself, while the next is being started. */
+  onDeath?: (pid: number) => void
 }): KeptChild {
-  const { name, file, dir, env, onLine } = options
+  const { name, file, dir, env, onLine, onDeath } = options
   const logFile = join(dir, 'logs', `${name}.log`)
   let isStopping = false
   let child: ChildProcess | null = start()
@@ -61,6 +63,7 @@ export function keepChild(options: {
       if (isStopping) return
       onLine(`the ${name} ended by itself (${signal ?? `code ${code}`}); starting it again; its log is ${logFile}`)
       child = null
+      if (started.pid !== undefined) onDeath?.(started.pid)
       const delayMs = Date.now() - startedMs < QUICK_DEATH_MS ? QUICK_DEATH_MS : 0
       setTimeout(() => {
         if (!isStopping) child = start()

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { findTemporal } from '../../temporal/binary.ts'
-import { composeGitHub, hasRealModel, storeDir } from '../compose.ts'
+import { composeGitHub, storeDir } from '../compose.ts'
+import { hasRealModel } from '../composeModel.ts'
 import { readHost, type Config } from '../config.ts'
 import { checkEnvironment, type TryEnvironment } from './doctorEnvironment.ts'
+import { checkGateway } from './doctorGateway.ts'
 import { checkSandboxes } from './doctorSandboxes.ts'
 import { checkScaffolds } from './doctorScaffolds.ts'
 import { checkSiiCli } from './operatorScaffold.ts'
@@ -41,6 +43,7 @@ export async function doctor(options: {
     await checkTemporalCli(config),
     await checkTemporalServer(config),
     ...(await checkSandboxes(config)),
+    ...(await checkGateway(config)),
     ...(await checkScaffolds()),
     await checkModel(config),
     await checkGitHub(config),

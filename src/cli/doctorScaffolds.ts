@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { listScaffolds } from '../compose.ts'
+import { listScaffolds } from '../composeScaffolds.ts'
 import type { Finding } from './doctor.ts'
 
 const runFile = promisify(execFile)

@@ -3,12 +3,17 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
 import { isPortFree } from '../../temporal/address.ts'
+import { giveBack } from '../../temporal/deadWorker.ts'
 import { findTemporal, TemporalNotFound, type FoundTemporal } from '../../temporal/binary.ts'
 import { startDevServer, type DevServer } from '../../temporal/devServer.ts'
 import { ensureResumeSchedule } from '../../temporal/schedules.ts'
 import { removeServerFile, serverFilePath, writeServerFile } from '../../temporal/serverFile.ts'
-import { composeScriptedModel, gatewaySocket, hasGateway, hasRealModel, storeDir } from '../compose.ts'
+import { storeDir } from '../compose.ts'
+import { hasGateway } from '../composeGateway.ts'
+import { composeScriptedModel, hasRealModel } from '../composeModel.ts'
+import { holderOf } from '../composePorts.ts'
 import { readHost, toEnvironment, type Config } from '../config.ts'
+import { gatewayPort, gatewaySocket } from '../gatewayReach.ts'
 import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
 import { keepChild } from './child.ts'
 import { FailedError, InputError } from './terminal.ts'
@@ -30,11 +35,10 @@ export async function checkServers(config: Config): Promise<void> {
   for (const [flag, port] of [
     ['--temporal-port', config.temporalPort],
     ['--temporal-ui-port', config.temporalUiPort],
+    ['--gateway-port', config.gatewayReach === 'network' ? gatewayPort(config) : null],
   ] as const) {
     if (port === null || (await isPortFree(port))) continue
-    throw new InputError(
-      `${flag}: port ${port} is taken; stop what listens there, choose another, or leave the flag out`,
-    )
+    throw new InputError(`${flag}: port ${port} is taken; stop what listens there, or choose another`)
   }
   if (await hasGateway(config))
     throw new InputError(
@@ -78,13 +82,21 @@ export async function startEmbedded(options: {
   let isStopping = false
   let server: DevServer = await startServer()
   const scripted = hasRealModel(config) ? null : await composeScriptedModel(config)
-  await prepareSchedule(server.address)
-  const keep = (name: string) => {
+  await withClient(server.address, (client) =>
+    ensureResumeSchedule(client, {
+      scheduleId: RESUME_SCHEDULE,
+      workflowType: 'resumeFailedChains',
+      taskQueue: TASK_QUEUE,
+      everyMs: config.resumeEveryMs,
+      args: [],
+    }),
+  )
+  const keep = (name: string, onDeath?: (pid: number) => void) => {
     const file = fileURLToPath(new URL(`../${name}.ts`, import.meta.url))
-    return keepChild({ name, file, dir, env: ownEnvironment, onLine })
+    return keepChild({ name, file, dir, env: ownEnvironment, onLine, onDeath })
   }
   const gateway = keep('gateway')
-  const worker = keep('worker')
+  const worker = keep('worker', (pid) => void giveBackOf(pid))
   const path = serverFilePath(dir)
   await writeServerFile(path, {
     format: 'prchain.server/1',
@@ -130,6 +142,16 @@ export async function startEmbedded(options: {
     }
   }
 
+  /** What a dead worker held is taken over at once. Without this, it is when its heartbeats are missed. */
+  async function giveBackOf(pid: number): Promise<void> {
+    try {
+      await withClient(server.address, (client) => giveBack(client, holderOf(pid)))
+    } catch (error) {
+      if (isStopping) return
+      onLine(`what the worker held is taken over when its heartbeats are missed: ${(error as Error).message}`)
+    }
+  }
+
   /** The settings of a process of ours, over what this one inherited. */
   function ownEnvironment(): NodeJS.ProcessEnv {
     return {
@@ -150,16 +172,10 @@ export async function startEmbedded(options: {
     await removeServerFile(path)
   }
 
-  async function prepareSchedule(address: string): Promise<void> {
+  async function withClient(address: string, work: (client: Client) => Promise<unknown>): Promise<void> {
     const connection = await Connection.connect({ address })
     try {
-      await ensureResumeSchedule(new Client({ connection, namespace: config.temporalNamespace }), {
-        scheduleId: RESUME_SCHEDULE,
-        workflowType: 'resumeFailedChains',
-        taskQueue: TASK_QUEUE,
-        everyMs: config.resumeEveryMs,
-        args: [],
-      })
+      await work(new Client({ connection, namespace: config.temporalNamespace }))
     } finally {
       await connection.close()
     }

@@ -1,5 +1,6 @@
-import { gatewaySocket, hasRealModel } from '../compose.ts'
+import { hasRealModel } from '../composeModel.ts'
 import type { Config } from '../config.ts'
+import { gatewaySocket } from '../gatewayReach.ts'
 import { runGateway } from '../gateway.ts'
 import { findServer } from './session.ts'
 import { EXIT, InputError, type Terminal } from './terminal.ts'
@@ -22,7 +23,8 @@ export async function gateway(options: { config: Config; terminal: Terminal }): 
       terminal.emit({ format: 'prchain.gateway-ready/1', status: 'running', socketPath })
     },
   }).catch((error: Error) => {
-    throw error.name === 'SocketTakenError' ? new InputError(error.message, { cause: error }) : error
+    const isInput = error.name === 'SocketTakenError' || error.name === 'RelayedPortError'
+    throw isInput ? new InputError(error.message, { cause: error }) : error
   })
   return EXIT.ended
 }

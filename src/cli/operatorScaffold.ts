@@ -1,4 +1,4 @@
-import { findOperatorProgram } from '../compose.ts'
+import { findOperatorProgram } from '../composeScaffolds.ts'
 import type { Config } from '../config.ts'
 import type { Finding } from './doctor.ts'
 import { InputError, type Terminal } from './terminal.ts'

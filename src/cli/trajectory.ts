@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { composeStore, storeDir, writeLines } from '../compose.ts'
+import { composeStore, storeDir } from '../compose.ts'
+import { writeLines } from '../linesFile.ts'
 import { secretsOf, type Config } from '../config.ts'
 import { exportAtif } from '../dataset/atifExport.ts'
 import { AtifError, importAtif, type AtifRead } from '../dataset/atifImport.ts'

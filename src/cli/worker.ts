@@ -1,6 +1,6 @@
 import { registerSearchAttributes } from '../../temporal/namespace.ts'
 import { ensureResumeSchedule } from '../../temporal/schedules.ts'
-import { hasRealModel } from '../compose.ts'
+import { hasRealModel } from '../composeModel.ts'
 import type { Config } from '../config.ts'
 import { RESUME_SCHEDULE, TASK_QUEUE } from '../domain/identifiers.ts'
 import { runWorker } from '../worker.ts'

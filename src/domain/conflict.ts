@@ -1,4 +1,4 @@
-import type { CarryOver } from '../formats/rollout.ts'
+import type { CarryOver } from '../formats/carryOver.ts'
 
 type Conflict = CarryOver['conflicts'][number]
 

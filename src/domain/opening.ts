@@ -1,5 +1,6 @@
 import type { FileChange } from '../formats/chain.ts'
-import type { CarryOver, Queries } from '../formats/rollout.ts'
+import type { CarryOver } from '../formats/carryOver.ts'
+import type { Queries } from '../formats/rollout.ts'
 import { describeConflict } from './conflict.ts'
 import { renderInterface } from './query.ts'
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { chmod, mkdir } from 'node:fs/promises'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { dirname } from 'node:path'
 import { readRound, recordKey, splitRound } from '../domain/identifiers.ts'
 import type { Redact } from '../domain/redaction.ts'
@@ -15,6 +15,7 @@ import { GatewayCall } from './call.ts'
 import { askHeld } from './hold.ts'
 import { findGrant, TOKEN, TOKEN_MASK } from '../record/grants.ts'
 import { Launch, type Claim } from './launch.ts'
+import { listenForRelays, type RelayedPlace } from './relayed.ts'
 import { answerSelfTest, type SelfTestCall } from './selfTest.ts'
 import { listenOnSocket } from './socket.ts'
 
@@ -27,6 +28,8 @@ const DRAIN_MS = 30_000
 export interface Gateway {
   /** `http://127.0.0.1:PORT/v1`; null where it listens on a socket. */
   baseUrl: string | null
+  /** Listens at a place of this host's network too, for relays of sandboxes. Throws `RelayedPortError`. */
+  listenForRelays(place: RelayedPlace): Promise<void>
   /** Takes no further calls, waits a while for those under way, and stops listening. Idempotent. */
   close(): Promise<void>
 }
@@ -78,8 +81,12 @@ export async function startGateway(options: {
     // Whoever has a token may call: users inside sandboxes are others.
     await chmod(listen.socketPath, 0o666)
   }
+  const relayed: Server[] = []
   let closed: Promise<void> | null = null
   return {
+    async listenForRelays(place) {
+      relayed.push(...(await listenForRelays(place, (socket) => server.emit('connection', socket))))
+    },
     baseUrl: 'port' in listen ? `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` : null,
     close: () => (closed ??= close()),
   }
@@ -242,7 +249,7 @@ export async function startGateway(options: {
 
   async function close(): Promise<void> {
     closing.abort(new Error('the gateway is stopped'))
-    server.close()
+    for (const each of [server, ...relayed]) each.close()
     const late = new Promise<void>((resolve) => setTimeout(resolve, DRAIN_MS).unref())
     await Promise.race([Promise.allSettled([...calls.values()].map(({ done }) => done)), late])
     stopping.abort(new Error('the gateway was stopped'))

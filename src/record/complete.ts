@@ -46,7 +46,6 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
     const { model: name, messages, tools, ...parameters } = request
     const added = messages.slice(countLeft(prefix?.count ?? 0, elision?.leftOut ?? [])) as Message[]
     const before = prefix && (await store.getRecord<CallRecord>(recordKey.call(prefix.key)))
-    await fence.check()
     const startedAt = new Date().toISOString()
     const { reply, failures } = await askPatiently({
       patience: ports,

@@ -13,7 +13,9 @@ import {
 import { isPodman, openEngine, startAsRoot, statusOf, translateError, type DockerEngine } from './dockerEngine.ts'
 import { createGate } from './dockerGate.ts'
 import { provideImage, type BuildOptions } from './dockerImage.ts'
-import { lifeOf, openDockerLine, openDockerSandbox } from './dockerSandbox.ts'
+import { containerName, listParts, nullWhenAbsent, removeParts, unfinishedName } from './dockerParts.ts'
+import { keepRelay, makeRelay, provideRelayImage } from './dockerRelay.ts'
+import { hasNetwork, lifeOf, openDockerLine, openDockerSandbox } from './dockerSandbox.ts'
 import { provideSandboxImage } from './dockerSandboxImage.ts'
 import { SandboxError, type SandboxPlace, type SandboxProvider } from './port.ts'
 
@@ -26,11 +28,10 @@ export interface DockerOptions extends ContainerLimits, BuildOptions {
 }
 
 const STARTS_AT_ONCE = 4
-const LABEL_PREFIX = 'prchain.'
 
 /**
- * Makes sandboxes as Docker containers: no network, no mount of the host, no capability for the agent, which is user
- * 1000, and nothing that can be written to but folders of a stated size. Records of commands are root's. Image and
+ * Makes sandboxes as Docker containers: no network, or one that leads to a relay alone, no mount of the host, no
+ * capability for the agent, which is user 1000, and nothing that can be written to but folders of a stated size. Records of commands are root's. Image and
  * environment variables come from the environment; its setup commands are the caller's to run. A container is
  * `prchain-<name>` once it is whole; a create that was cut off leaves `prchain.new-<name>`, which `find` does not see
  * and the next `create` or `remove` takes away.
@@ -67,21 +68,23 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
     async create(spec) {
       const { name, environment, buildContext } = spec
       const what = `making sandbox ${name}`
-      requireName(name)
+      const refuseOther = (error: unknown): never => {
+        if (statusOf(error) !== 409) throw error
+        throw new SandboxError('unreachable', `${what}: another process is making it too; try again`, { cause: error })
+      }
       const parent = await provideImage(engine, environment, { ...options, buildContext })
       const image = await provideSandboxImage(engine, parent, environment?.writable ?? [], what)
+      const relayImage = spec.relayedPort === undefined ? null : await provideRelayImage(engine, options)
       const make = async () => {
         closeLine(name)
-        await removeContainers(engine, name)
-        const wanted = { containerName: unfinishedName(name), spec, image, limits: options }
+        await removeParts(engine, name)
+        const relay = { name, labels: spec.labels, port: spec.relayedPort ?? 0 }
+        const network =
+          relayImage === null ? null : await makeRelay(engine, { ...relay, image: relayImage }).catch(refuseOther)
+        const wanted = { containerName: unfinishedName(name), spec, image, limits: options, network }
         const container = await docker
           .createContainer(containerOptions({ ...wanted, isPodman: await isPodman(engine) }))
-          .catch((error: unknown) => {
-            if (statusOf(error) !== 409) throw error
-            throw new SandboxError('unreachable', `${what}: another process is making it too; try again`, {
-              cause: error,
-            })
-          })
+          .catch(refuseOther)
         await container.start()
         if (await isPodman(engine)) await giveFolders(container, options)
         for (const folder of environment?.writable ?? []) await laySeed(container, folder)
@@ -92,22 +95,19 @@ export function createDockerProvider(options: DockerOptions): SandboxProvider {
     },
     find: (name) =>
       translated(`looking for sandbox ${name}`, async () => {
-        requireName(name)
         const container = await docker.getContainer(containerName(name)).inspect().catch(nullWhenAbsent)
-        return container?.State.Running ? open(name, container) : null
+        if (!container?.State.Running) return null
+        if (hasNetwork(container) && !(await keepRelay(engine, name))) return null
+        return open(name, container)
       }),
     remove: (name) =>
       translated(`removing sandbox ${name}`, async () => {
-        requireName(name)
         closeLine(name)
-        await gated(() => removeContainers(engine, name))
+        await gated(() => removeParts(engine, name))
       }),
     list: (labels) =>
       translated('listing sandboxes', async () => {
-        const wanted = Object.entries(labels).map(([key, value]) => `${LABEL_PREFIX}${key}=${value}`)
-        const filters = { label: [`${LABEL_PREFIX}name`, ...wanted] }
-        const containers = await docker.listContainers({ all: true, filters })
-        const found = new Map(containers.map(({ Labels }) => [Labels[`${LABEL_PREFIX}name`] ?? '', ownLabels(Labels)]))
+        const found = await listParts(engine, labels)
         return [...found].map(([name, own]) => ({ name, labels: own })).sort((a, b) => (a.name < b.name ? -1 : 1))
       }),
     describe: () => translated('asking the Docker engine what it is', () => describeEngine(engine, options)),
@@ -189,42 +189,4 @@ interface EngineInfo {
   SwapLimit?: boolean
   PidsLimit?: boolean
   CpuCfsQuota?: boolean
-}
-
-function ownLabels(labels: Record<string, string>): Record<string, string> {
-  const own = Object.entries(labels).filter(([key]) => key.startsWith(LABEL_PREFIX))
-  return Object.fromEntries(own.map(([key, value]) => [key.slice(LABEL_PREFIX.length), value]))
-}
-
-async function removeContainers(engine: DockerEngine, name: string): Promise<void> {
-  for (const containerId of [containerName(name), unfinishedName(name)]) {
-    const container = engine.docker.getContainer(containerId)
-    // 409: another process is removing it.
-    const removal = await container.remove({ force: true, v: true }).catch((error: unknown) => {
-      if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error
-      return statusOf(error)
-    })
-    if (removal === 409) await container.wait({ condition: 'removed' }).catch(nullWhenAbsent)
-  }
-}
-
-function nullWhenAbsent(error: unknown): null {
-  if (statusOf(error) === 404) return null
-  throw error
-}
-
-function containerName(name: string): string {
-  return `prchain-${name}`
-}
-
-function unfinishedName(name: string): string {
-  return `prchain.new-${name}`
-}
-
-function requireName(name: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return
-  throw new SandboxError(
-    'invalid',
-    `not a sandbox's name: ${JSON.stringify(name)}; use letters, digits, ".", "_" and "-"`,
-  )
 }

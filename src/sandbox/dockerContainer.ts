@@ -1,4 +1,5 @@
 import type Docker from 'dockerode'
+import { partLabels } from './dockerParts.ts'
 import type { SandboxSpec } from './port.ts'
 
 /** Where the repository stands in a container. */
@@ -27,6 +28,9 @@ const CAPABILITIES = ['SETUID', 'SETGID', 'KILL', 'CHOWN', 'DAC_OVERRIDE', 'FOWN
 const RECORD_BYTES = 536_870_912
 const SHARED_MEMORY_BYTES = 67_108_864
 const PODMAN_LIMITS = ['nofile', 'nproc'].map((Name) => ({ Name, Soft: 16_384, Hard: 16_384 }))
+
+/** Names beyond the network are asked of the container itself, where nobody answers, and no engine passes them on. */
+const NO_NAMES = { Dns: ['127.0.0.1'], DnsOptions: ['timeout:1', 'attempts:1'] }
 
 /** A folder of a container that can be written to: how much, and by whom. */
 export interface WritableFolder {
@@ -65,19 +69,20 @@ export function memoryLimit(limits: ContainerLimits, further: readonly string[] 
 }
 
 /**
- * A container for a sandbox, from an image made by `provideSandboxImage`: nothing of the host in it, no network, a
- * root that cannot be written to.
+ * A container for a sandbox, from an image made by `provideSandboxImage`: nothing of the host in it, no network but the
+ * one that is its own, a root that cannot be written to.
  */
 export function containerOptions(options: {
   containerName: string
   spec: SandboxSpec
   image: string
   limits: ContainerLimits
+  /** The network that leads to its relay; null for none. */
+  network: string | null
   /** Podman's mounts know no owner, and its own limits of files and processes may be above the host's. */
   isPodman: boolean
 }): Docker.ContainerCreateOptions {
-  const { containerName, spec, image, limits, isPodman } = options
-  const labels = Object.entries({ owner: 'prchain', ...spec.labels, name: spec.name })
+  const { containerName, spec, image, limits, network, isPodman } = options
   const env = { HOME, LANG: 'C.UTF-8', TZ: 'UTC', PYTHONHASHSEED: '0', ...spec.environment?.env }
   const further = spec.environment?.writable ?? []
   const memory = memoryLimit(limits, further)
@@ -90,10 +95,10 @@ export function containerOptions(options: {
     WorkingDir: '/',
     Hostname: 'sandbox',
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    Labels: Object.fromEntries(labels.map(([key, value]) => [`prchain.${key}`, value])),
+    Labels: partLabels(spec.name, spec.labels),
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
-      NetworkMode: 'none',
+      ...(network === null ? { NetworkMode: 'none' } : { NetworkMode: network, ...NO_NAMES }),
       Init: true,
       CapDrop: ['ALL'],
       CapAdd: CAPABILITIES,

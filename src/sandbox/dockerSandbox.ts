@@ -6,6 +6,7 @@ import type Docker from 'dockerode'
 import { ChannelBrokenError, dispatcherArguments, outputFile, type DispatcherStreams } from './channel.ts'
 import { ChannelLine } from './channelLine.ts'
 import { AGENT_ID, RECORDS, REPOSITORY } from './dockerContainer.ts'
+import { RELAY_ADDRESS } from './dockerRelay.ts'
 import { ROOT_PATH, startAsRoot, statusOf, translateError, type DockerEngine, type RootExec } from './dockerEngine.ts'
 import { SandboxError, type Sandbox } from './port.ts'
 
@@ -26,6 +27,11 @@ const WATCH_MS = 2_000
 /** The state of a container on which a sandbox's life hangs. */
 export function lifeOf(container: Docker.ContainerInspectInfo): string {
   return `${container.Id}@${container.State.StartedAt}`
+}
+
+/** Whether a container was made with a network, and so with a relay. */
+export function hasNetwork({ HostConfig }: Docker.ContainerInspectInfo): boolean {
+  return HostConfig.NetworkMode !== 'none'
 }
 
 const PODMAN_VARIABLES = ['HOSTNAME', 'TERM', 'container']
@@ -113,6 +119,7 @@ export function openDockerSandbox(
   return {
     name,
     life,
+    ...(hasNetwork(container) ? { relay: RELAY_ADDRESS } : {}),
     async exec(key, command, signal) {
       signal.throwIfAborted()
       const placed = { ...command, cwd: posix.join(REPOSITORY, command.cwd ?? '.') }

@@ -18,6 +18,11 @@ export interface SandboxSpec {
   buildContext?: BuildContext
   /** Folders of the host that are seen inside, read-only: our own programs and the gateway's socket, never anything else. */
   mounts?: readonly Mount[]
+  /**
+   * The port of this host that the sandbox reaches, through its relay and nothing else: for one into which no socket of
+   * the host's crosses. Docker's alone. A sandbox has no network without it.
+   */
+  relayedPort?: number
 }
 
 /** A folder of the host that a sandbox sees, read-only. */
@@ -65,9 +70,11 @@ export const FILE_LIMIT_BYTES = 268_435_456
 /** How much of a command's output is brought out of the sandbox: half from its head and half from its tail. */
 export const OUTPUT_LIMIT_BYTES = 1_048_576
 
-/** A place where an agent, or a test command, works on one repository, without a network. */
+/** A place where an agent, or a test command, works on one repository, without a network or with a relay alone on it. */
 export interface Sandbox {
   readonly name: string
+  /** `host:port` inside, which leads to the port that the sandbox was made with; absent in one without a network. */
+  readonly relay?: string
   /** Changes whenever what ran in the sandbox was lost: a new container, or the same one started again. */
   readonly life: string
   /**

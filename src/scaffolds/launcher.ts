@@ -26,7 +26,7 @@ def end(status, fault, trajectory):
     os._exit(0)
 
 spec = json.load(sys.stdin)
-base = forward(spec['socketPath'], 0 if spec['isSelfTest'] else ${HOLD_MS})
+base = forward(spec['gateway'], 0 if spec['isSelfTest'] else ${HOLD_MS})
 ${body}`
   return { script: `exec ${quote(input.interpreter)} -I -c ${quote(code)}`, stdin: JSON.stringify(input) }
 }
@@ -45,7 +45,7 @@ function end(result) {
   process.stdout.write('\\n${RESULT}' + JSON.stringify(result) + '\\n', () => process.exit(0))
 }
 const spec = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
-forward(spec.socketPath, spec.isSelfTest ? 0 : ${HOLD_MS})
+forward(spec.gateway, spec.isSelfTest ? 0 : ${HOLD_MS})
   .then((base) => launch(spec, base))
   .then(end, (error) => end({ status: null, fault: String(error.stack), trajectory: null }))
 `

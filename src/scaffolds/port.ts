@@ -24,8 +24,8 @@ export interface LaunchInput {
   interpreter: string
   /** Where its own programs are: the folder that they are installed in, or the operator's program itself. */
   programs: string
-  /** The gateway's Unix socket. */
-  socketPath: string
+  /** The gateway: the path of its Unix socket, or `host:port` of a relay. */
+  gateway: string
   token: string
   model: string
   maxSteps: number

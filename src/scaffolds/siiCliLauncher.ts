@@ -159,7 +159,7 @@ function ask({ method, url, headers }, body, signal) {
   const { host, connection, 'transfer-encoding': encoding, ...passed } = headers
   return new Promise((resolve, reject) => {
     const asked = http.request({
-      ...{ socketPath: spec.socketPath, method, path: url },
+      ...{ host: '127.0.0.1', port: new URL(base).port, method, path: url },
       headers: { ...passed, 'content-length': body.length },
       agent: false,
       signal,

@@ -20,7 +20,7 @@ export function createFaults(faults: readonly Fault[], seed: number): (play: Pla
 }
 
 function isFor(fault: Fault, play: PlayHeaders): boolean {
-  return (['role', 'chain', 'stage', 'round'] as const).every(
+  return (['role', 'chain', 'rollout', 'stage', 'round'] as const).every(
     (key) => fault[key] === undefined || fault[key] === play[key],
   )
 }

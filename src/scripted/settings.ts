@@ -5,9 +5,10 @@ const roleName = z.enum(['writer', 'agent', 'judge'])
 
 /** Which requests a fault strikes, and how often. */
 const strikes = {
-  /** Only requests of this role, chain, stage, round; all when absent. */
+  /** Only requests of this role, chain, rollout, stage, round; all when absent. */
   role: roleName.optional(),
   chain: z.string().optional(),
+  rollout: z.string().optional(),
   stage: z.number().int().optional(),
   round: z.number().int().optional(),
   /** So many matching requests pass before the fault begins. */

@@ -16,10 +16,27 @@ export async function installByPip(options: {
   environment: Record<string, string>
 }): Promise<void> {
   const { target, dir, python, packages, environment } = options
-  const flags = ['--quiet', '--no-deps', '--only-binary=:all:', '--python-version', python, '--target', target]
+  const wheels = wheelPlatforms(process.platform, process.arch).flatMap((platform) => ['--platform', platform])
+  const flags = [
+    '--quiet',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--python-version',
+    python,
+    '--target',
+    target,
+    ...wheels,
+  ]
   await run(await pythonWithPip(dir, environment), ['-m', 'pip', 'install', ...flags, ...packages], {
     env: environment,
   })
+}
+
+/** The platforms that wheels for sandboxes are of: the host's own where that is Linux, else Linux's all the same. */
+export function wheelPlatforms(platform: NodeJS.Platform, architecture: string): string[] {
+  if (platform === 'linux') return []
+  const machine = architecture === 'arm64' ? 'aarch64' : 'x86_64'
+  return ['manylinux2014', 'manylinux_2_17', 'manylinux_2_28'].map((each) => `${each}_${machine}`)
 }
 
 /** The host's Python; where it has no pip, as on Debian, one of ours that has. */

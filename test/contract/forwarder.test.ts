@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { createServer, request, type Server } from 'node:http'
-import { connect } from 'node:net'
+import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { GREETING } from '../../src/domain/greeting.ts'
 import { NODE_FORWARDER, PYTHON_FORWARDER } from '../../src/scaffolds/forwarder.ts'
 
 const LANGUAGES = {
@@ -25,7 +26,14 @@ const LANGUAGES = {
   },
 }
 
-describe.each(Object.entries(LANGUAGES))('the forwarder in %s', (_, { program, args }) => {
+const WAYS = ['a socket', 'a relay'] as const
+const CASES = Object.keys(LANGUAGES).flatMap((language) =>
+  WAYS.map((way) => ({ language: language as keyof typeof LANGUAGES, way })),
+)
+
+describe.each(CASES)('the forwarder in $language, to $way', ({ language, way }) => {
+  const { program, args } = LANGUAGES[language]
+
   test('holds a call while the gateway is gone, and gives it to the one that comes', async () => {
     const lab = await open()
     const early = lab.ask('early')
@@ -53,12 +61,21 @@ describe.each(Object.entries(LANGUAGES))('the forwarder in %s', (_, { program, a
   async function open() {
     const dir = mkdtempSync(join(tmpdir(), 'prchain-forward-'))
     const socketPath = join(dir, 'gateway.sock')
-    const child = spawn(program, [...args, socketPath], { stdio: ['pipe', 'pipe', 'inherit'] })
     const servers: Server[] = []
+    // Takes every connection, whether or not there is a gateway behind it.
+    const relay = createTcpServer({ allowHalfOpen: true }, (socket) => {
+      const server = servers.at(-1)
+      if (!server) return void socket.on('error', () => {}).destroy()
+      socket.write(GREETING)
+      server.emit('connection', socket)
+    }).listen(0, '127.0.0.1')
+    await once(relay, 'listening')
+    const address = way === 'a socket' ? socketPath : `127.0.0.1:${(relay.address() as AddressInfo).port}`
+    const child = spawn(program, [...args, address], { stdio: ['pipe', 'pipe', 'inherit'] })
     onTestFinished(async () => {
       child.kill('SIGKILL')
       for (const server of servers) server.closeAllConnections()
-      for (const server of servers) server.close()
+      for (const server of [...servers, relay]) server.close()
       rmSync(dir, { recursive: true, force: true })
     })
     const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
@@ -74,11 +91,11 @@ describe.each(Object.entries(LANGUAGES))('the forwarder in %s', (_, { program, a
             response.end(`${name}: ${body}`)
           })
         })
-        servers.push(server)
         // As a gateway does that takes the place of one that was killed.
         server.listen(`${socketPath}.new`)
         await once(server, 'listening')
         renameSync(`${socketPath}.new`, socketPath)
+        servers.push(server)
       },
       /** As a killed gateway: its socket stays, and nobody answers there. */
       async vanish() {

@@ -47,8 +47,8 @@ async function run({ script, stdin }: { script: string; stdin: string }) {
   return readResult(output)
 }
 
-const input = (interpreter: string, socketPath: string): LaunchInput => ({
-  ...{ interpreter, programs: '', socketPath, token: '', model: 'm', maxSteps: 1, commandTimeoutMs: 1 },
+const input = (interpreter: string, gateway: string): LaunchInput => ({
+  ...{ interpreter, programs: '', gateway, token: '', model: 'm', maxSteps: 1, commandTimeoutMs: 1 },
   ...{ task: 'It’s "so"', turns: [], session: null, isSelfTest: false },
 })
 

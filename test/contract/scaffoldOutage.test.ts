@@ -35,7 +35,7 @@ test('mini-swe-agent, told to try each call once, outlasts a gateway that is awa
   })
 
   const { script, stdin } = miniSweAgent.start({
-    ...{ interpreter: 'python3', programs: folder, socketPath, token: 'token', model: 'model' },
+    ...{ interpreter: 'python3', programs: folder, gateway: socketPath, token: 'token', model: 'model' },
     ...{ maxSteps: 5, commandTimeoutMs: 10_000, task: 'Begin.', turns: ['Begin.'], session: null, isSelfTest: false },
   })
   const env = { PATH: path, HOME: dir, MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT: '1' }

@@ -84,7 +84,7 @@ async function openBench() {
       const sandbox = (await provider.find('it')) ?? (await provider.create(spec))
       await testScaffold({
         ...{ ports, context, scaffold, sandbox, stage: 0, round: 0, launch: 1 },
-        programs: { version: scaffold.version, interpreter: process.execPath, programs, socketPath },
+        programs: { version: scaffold.version, interpreter: process.execPath, programs, gateway: socketPath },
         signal: new AbortController().signal,
       })
     },

@@ -92,7 +92,7 @@ describe('SII-CLI’s adapter, over the bridge of our tests', () => {
 
 test('SII-CLI’s adapter fails its self-test at once where there is no gateway', async () => {
   const lab = await openLab(() => {})
-  const { read } = await lab.launch(BRIDGE, { isSelfTest: true, socketPath: '/nowhere/gateway.sock' })
+  const { read } = await lab.launch(BRIDGE, { isSelfTest: true, gateway: '/nowhere/gateway.sock' })
   expect(read).toEqual({ fault: expect.stringMatching(/after a call that was not answered: the gateway cannot be/) })
 })
 
@@ -192,7 +192,7 @@ async function openLab(answer: (asked: { n: number; response: ServerResponse }) 
     },
     async launch(programs: string, more: Partial<LaunchInput> & { startMs?: number } = {}) {
       const { script, stdin } = siiCli.start({
-        ...{ interpreter: process.execPath, programs, socketPath, token: 'the-token', model: 'served' },
+        ...{ interpreter: process.execPath, programs, gateway: socketPath, token: 'the-token', model: 'served' },
         ...{ maxSteps: 9, commandTimeoutMs: 60_000, task: TASK, turns: [TASK], session: null, isSelfTest: false },
         ...more,
       })

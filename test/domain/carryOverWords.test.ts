@@ -3,7 +3,8 @@ import { hasMarker, shortenConflicts } from '../../src/domain/conflict.ts'
 import { renderOpening, renderRebase, renderRebaseFeedback } from '../../src/domain/opening.ts'
 import { findUndisclosed, missingNames, undisclosedFiles } from '../../src/domain/undisclosed.ts'
 import type { TestReport } from '../../src/formats/environment.ts'
-import type { CarryOver, Queries } from '../../src/formats/rollout.ts'
+import type { CarryOver } from '../../src/formats/carryOver.ts'
+import type { Queries } from '../../src/formats/rollout.ts'
 
 const side = { mode: '100644', object: 'a'.repeat(40) }
 const conflict = (path: string, kind: CarryOver['conflicts'][number]['kind']) => ({

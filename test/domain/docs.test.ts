@@ -16,6 +16,7 @@ import * as minings from '../../src/formats/mining.ts'
 import { issueThread, pullRequest } from '../../src/formats/pullRequest.ts'
 import { prices } from '../../src/formats/price.ts'
 import * as records from '../../src/formats/record.ts'
+import * as carryOvers from '../../src/formats/carryOver.ts'
 import * as rollouts from '../../src/formats/rollout.ts'
 import { sample } from '../../src/formats/sample.ts'
 import * as trajectories from '../../src/formats/trajectory.ts'
@@ -40,8 +41,8 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.campaign-plan/1': campaignPlan,
   'prchain.queries/1': rollouts.queries,
   'prchain.stage-environment/1': rollouts.stageEnvironmentRecord,
-  'prchain.rebase/1': rollouts.rebase,
-  'prchain.rebase-check/1': rollouts.rebaseCheck,
+  'prchain.rebase/1': carryOvers.rebase,
+  'prchain.rebase-check/1': carryOvers.rebaseCheck,
   'prchain.stage/1': rollouts.stageState,
   'prchain.call/1': records.callRecord,
   'prchain.command/1': records.commandRecord,

@@ -1,10 +1,11 @@
 import { readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cancel } from '../../src/cli/cancel.ts'
 import { resume } from '../../src/cli/resume.ts'
 import { report } from '../../src/cli/run.ts'
 import { status } from '../../src/cli/status.ts'
+import type { Config } from '../../src/config.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
 import { recordKey, RESUME_SCHEDULE, TASK_QUEUE, workflowId } from '../../src/domain/identifiers.ts'
 import type { Output } from '../../src/formats/output.ts'
@@ -27,25 +28,23 @@ function listen() {
 }
 
 describe.skipIf(server === null)('cancelling', () => {
-  const labs: Lab[] = []
-  afterEach(async () => {
-    for (const lab of labs.splice(0)) await lab.stop()
+  // Agents that take their time.
+  const SLOW = { latencyMs: 100, extraSteps: 10 }
+  let lab: Lab
+  let config: Config
+  beforeAll(async () => {
+    lab = await openLab({ temporal: server!.binary, settings: { resumeEveryMs: 1_000 }, isUntested: true })
+    // As a command finds the server.
+    config = { ...lab.config, temporalAddress: lab.embedded.address }
   })
-
-  /** A lab whose agents take their time, and the settings by which a command finds its server. */
-  async function open() {
-    const scripted = { latencyMs: 100, extraSteps: 10 }
-    const lab = await openLab({ temporal: server!.binary, scripted, settings: { resumeEveryMs: 1_000 } })
-    labs.push(lab)
-    return { lab, config: { ...lab.config, temporalAddress: lab.embedded.address } }
-  }
+  beforeEach(() => lab.script(SLOW))
+  afterAll(() => lab.stop())
 
   const executionOf = async (lab: Lab, id: string) => (await lab.client.workflow.getHandle(id).describe()).status.name
   const sandboxesOf = (lab: Lab) =>
     readdirSync(join(lab.config.store, 'sandboxes')).filter((name) => !name.startsWith('.'))
 
   test('a campaign ends its open chains in order, keeps what was accepted, and is shown as cancelled', async () => {
-    const { lab, config } = await open()
     const chain = await exampleChain(lab, 3)
     const ids = [1, 2, 3].map((n) => `night/${chain}/${n}`)
     await lab.start('night', [chain], { rollouts: 3, concurrency: 2 })
@@ -85,12 +84,12 @@ describe.skipIf(server === null)('cancelling', () => {
   })
 
   test('a campaign puts a failed chain on record with what it had accepted, and nothing starts it again', async () => {
-    const { lab, config } = await open()
     const chain = await exampleChain(lab, 2)
     const id = `broken/${chain}/1`
     const away = `${lab.config.mirrors}-away`
     const { terminal } = listen()
-    await lab.client.schedule.getHandle(RESUME_SCHEDULE).pause()
+    const schedule = lab.client.schedule.getHandle(RESUME_SCHEDULE)
+    await schedule.pause()
     await lab.start('broken', [chain])
     await until('the first stage to be accepted', () => lab.store.getRecord(recordKey.stageResult(id, 0)), 120)
     renameSync(lab.config.mirrors!, away)
@@ -112,10 +111,10 @@ describe.skipIf(server === null)('cancelling', () => {
       args: [],
     })
     expect(swept).toEqual({ restarted: [], givenUp: [] })
+    await schedule.unpause()
   })
 
   test('one chain, by its rollout or its workflow id; the campaign counts it and goes on', async () => {
-    const { lab, config } = await open()
     const chain = await exampleChain(lab, 2)
     const { terminal, emitted } = listen()
     await lab.start('one', [chain], { rollouts: 2 })
@@ -134,7 +133,6 @@ describe.skipIf(server === null)('cancelling', () => {
   })
 
   test('with no worker that answers, commands say so in time and name the next move', async () => {
-    const { lab, config } = await open()
     const chain = await exampleChain(lab, 2)
     const { terminal, emitted, said } = listen()
     await lab.start('silent', [chain])

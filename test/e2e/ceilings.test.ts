@@ -80,7 +80,7 @@ describe.skipIf(server === null)('a campaign under a ceiling', () => {
   let lab: Lab
   let chain: string
   beforeAll(async () => {
-    ;({ lab, chain } = await priced(await openLab({ temporal: server!.binary })))
+    ;({ lab, chain } = await priced(await openLab({ temporal: server!.binary, isUntested: true })))
   })
   afterAll(() => lab.stop())
 
@@ -100,6 +100,7 @@ describe.skipIf(server === null)('a campaign under a ceiling', () => {
         return (await campaign.query(campaignQuery)).chains.parked === 50
       },
       180,
+      200,
     )
     const paid = await priceOfRecords(lab, 'crowd')
     expect(paid).toBeLessThanOrEqual(ceiling)
@@ -125,12 +126,17 @@ describe.skipIf(server === null || docker === null)('a scaffold under a ceiling'
   let chain: string
   beforeAll(async () => {
     const settings = { siiCliPath: join(import.meta.dirname, '..', 'siiBridge') }
-    const opening = openDockerLab({ temporal: server!.binary, socketPath: docker!.socketPath, settings })
+    const opening = openDockerLab({
+      temporal: server!.binary,
+      socketPath: docker!.socketPath,
+      settings,
+      isUntested: true,
+    })
     ;({ lab, chain } = await priced(await opening))
   }, 180_000)
   afterAll(() => lab.stop())
 
-  test.each([
+  test.concurrent.each([
     ['mini-swe-agent', 0.1],
     ['qwen-code', 0.4],
     ['sii-cli', 0.1],

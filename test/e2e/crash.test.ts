@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { recordKey } from '../../src/domain/identifiers.ts'
+import { recordKey, workflowId } from '../../src/domain/identifiers.ts'
 import type { CallRecord } from '../../src/formats/record.ts'
 import { temporalForTests } from '../temporal/server.ts'
 import { withoutTimes } from './sampleCheck.ts'
@@ -11,7 +11,8 @@ import { exampleChain } from './exampleChain.ts'
 import { prchainProcesses } from './processes.ts'
 
 const server = await temporalForTests()
-const EXTRA_STEPS = 25
+/** In each round, of which the flaw makes two a stage: enough for ten kills with three steps between them. */
+const EXTRA_STEPS = 12
 const LATENCY_MS = 60
 
 describe.skipIf(server === null)('a rollout through crashes', () => {
@@ -21,12 +22,15 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
   })
 
   /** A lab whose agent takes further steps, each of which leaves one line in a file outside the sandboxes. */
-  async function openMarked(): Promise<{ lab: Lab; markers: () => string[]; markerFile: string; chain: string }> {
+  async function openMarked(
+    length: number,
+    isUntested = false,
+  ): Promise<{ lab: Lab; markers: () => string[]; markerFile: string; chain: string }> {
     const markerFile = join(tmpdir(), `prchain-markers-${process.pid}-${Date.now()}`)
     const scripted = { latencyMs: LATENCY_MS, extraSteps: EXTRA_STEPS, markerFile, flaws: ['missing-hunk'] }
-    const lab = await openLab({ temporal: server!.binary, scripted, settings: { sliceSteps: 20 } })
+    const lab = await openLab({ temporal: server!.binary, scripted, settings: { sliceSteps: 20 }, isUntested })
     labs.push(lab)
-    const chain = await exampleChain(lab, 3)
+    const chain = await exampleChain(lab, length)
     const markers = () => {
       try {
         return readFileSync(markerFile, 'utf8').trim().split('\n')
@@ -51,6 +55,14 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
     return withoutTimes(text)
   }
 
+  /** The types of the failures after which the activities of a rollout were tried again. */
+  async function lastFailures(lab: Lab, id: string): Promise<string[]> {
+    const { events } = await lab.client.workflow.getHandle(workflowId.chain(id)).fetchHistory()
+    return events!.flatMap(
+      (event) => event.activityTaskStartedEventAttributes?.lastFailure?.applicationFailureInfo?.type ?? [],
+    )
+  }
+
   /** Every stored call was asked for the last time before it was stored, and each marker stands once. */
   async function expectNothingTwice(lab: Lab, id: string, markers: string[], kills: number): Promise<void> {
     const counts = await lab.counts()
@@ -70,9 +82,9 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
 
   test('ten kill -9 of the worker in the middle of stages cost at most the calls in flight', async () => {
     // A store of its own with the same names, so that what comes of it is comparable to the byte.
-    const calm = await openMarked()
-    await calm.lab.run('killed', [calm.chain])
-    const { lab, markers, markerFile, chain } = await openMarked()
+    const calm = await openMarked(3)
+    const inPeace = calm.lab.run('killed', [calm.chain])
+    const { lab, markers, markerFile, chain } = await openMarked(3)
     await lab.start('killed', [chain])
     const id = `killed/${chain}/1`
     let kills = 0
@@ -96,16 +108,17 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
       seen = markers().length
     }
     expect(kills).toBe(10)
-    await lab.complete('killed')
+    await Promise.all([lab.complete('killed'), inPeace])
     expect(await patchesOf(lab, id)).toEqual(await patchesOf(calm.lab, id))
     const samples = samplesOf(lab, 'killed').replaceAll(markerFile, calm.markerFile)
     expect(samples === samplesOf(calm.lab, 'killed'), 'the samples are the same bytes, but for times').toBe(true)
     expect(markers().length).toBe(calm.markers().length)
     await expectNothingTwice(lab, id, markers(), kills)
+    expect(await lastFailures(lab, id), 'what a killed worker held was given back').toContain('WorkerDied')
   }, 600_000)
 
   test('kill -9 of the Temporal server, three times, loses nothing', async () => {
-    const { lab, markers, chain } = await openMarked()
+    const { lab, markers, chain } = await openMarked(2, true)
     await lab.start('served', [chain])
     const id = `served/${chain}/1`
     for (let kills = 0, seen = 0; kills < 3; kills++) {
@@ -121,7 +134,7 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
   }, 300_000)
 
   test('a worker frozen for longer than its heartbeat and woken neither commands nor overwrites', async () => {
-    const { lab, markers, chain } = await openMarked()
+    const { lab, markers, chain } = await openMarked(2, true)
     await lab.start('frozen', [chain])
     const id = `frozen/${chain}/1`
     await until('some steps', () => markers().length >= 5)
@@ -138,7 +151,7 @@ describe.skipIf(server === null)('a rollout through crashes', () => {
   }, 300_000)
 
   test('stopping leaves no process behind, of workers, servers and sandboxes', async () => {
-    const { lab, markers, chain } = await openMarked()
+    const { lab, markers, chain } = await openMarked(2, true)
     await lab.start('stopped', [chain])
     await until('some steps', () => markers().length >= 3)
     expect(prchainProcesses(lab.dir).length).toBeGreaterThan(0)

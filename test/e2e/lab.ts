@@ -11,7 +11,8 @@ import { askCampaign, recordCampaign, startCampaign } from '../../src/cli/run.ts
 import { startEmbedded, type Embedded } from '../../src/cli/embedded.ts'
 import { followCampaign, type Followed } from '../../src/cli/follow.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
-import { composeGit, composePorts, composeRecordedGitHub, composeStore } from '../../src/compose.ts'
+import { composeGit, composeRecordedGitHub, composeStore } from '../../src/compose.ts'
+import { composePorts } from '../../src/composePorts.ts'
 import { readConfig, toEnvironment, type Config } from '../../src/config.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { Capture, Rollout, Verdict } from '../../src/formats/rollout.ts'
@@ -55,9 +56,9 @@ export interface Lab {
   stop(): Promise<void>
 }
 
-/** The example repository's environment and folders, built once for a machine. */
+/** The example repository's environment and folders, built once and kept beside the installed packages. */
 export async function exampleForTests() {
-  const dir = join(tmpdir(), 'prchain-test-example')
+  const dir = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'prchain-test', 'example')
   mkdirSync(dir, { recursive: true })
   return buildExampleRepository({ dir })
 }
@@ -71,7 +72,10 @@ export async function openDockerLab(
   return openLab({
     ...rest,
     environment: { ...environment, image: BASE_IMAGE },
-    settings: { sandbox: 'docker', dockerHost: `unix://${socketPath}`, accept: 'judge', ...settings },
+    settings: {
+      ...{ sandbox: 'docker', dockerHost: `unix://${socketPath}`, environmentBase: BASE_IMAGE, accept: 'judge' },
+      ...settings,
+    },
   })
 }
 
@@ -84,12 +88,15 @@ export async function openLab(options: {
   mirrors?: string
   recorded?: string
   environment?: unknown
+  /** For what has nothing to do with a stage's tests: they are not run, and the judge alone accepts. */
+  isUntested?: boolean
 }): Promise<Lab> {
   const dir = mkdtempSync(join(tmpdir(), 'prchain-lab-'))
   const example = options.mirrors === undefined ? await exampleForTests() : null
   const github = await composeRecordedGitHub(options.recorded ?? example!.recordedDir)
   const scriptedSettings = join(dir, 'scripted.json')
   writeFileSync(scriptedSettings, JSON.stringify(options.scripted ?? {}))
+  const { isUntested = false } = options
   const environment = options.environment === null ? null : join(dir, 'environment.json')
   if (environment !== null) writeFileSync(environment, JSON.stringify(options.environment ?? example!.environment))
   const config: Config = {
@@ -99,7 +106,8 @@ export async function openLab(options: {
     scriptedSettings,
     githubApiUrl: github.url,
     mirrors: options.mirrors ?? copyMirrors(example!.mirrorsDir, dir),
-    environment,
+    environment: isUntested ? 'none' : environment,
+    accept: isUntested ? 'judge' : null,
     sandbox: 'process',
     resumeEveryMs: 2_000,
     ...options.settings,
@@ -213,18 +221,19 @@ export async function openLab(options: {
   return lab
 }
 
-/** Waits until a condition holds, looking often; throws with what was waited for after so many seconds. */
+/** Waits until a condition holds, looking often, by default every 20 ms; throws with what was waited for after so many seconds. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
   seconds = 60,
+  everyMs = 20,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000
   for (;;) {
     const found = await look()
     if (found) return found
     if (Date.now() > deadline) throw new Error(`${what} did not come about within ${seconds} s`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }
 

@@ -171,14 +171,22 @@ export async function describeKills(killed: Killed, options: { each: number; see
             if (await isOver()) return 'over'
             const at = await look()
             if (!at) return null
-            const { moments } = at
+            const moments = new Set(at.moments)
             const begun = [...moments].filter((moment) => !before.has(moment))
             before = moments
             for (const kill of left) {
-              if (!begun.includes(kill.moment) || kill.skip-- > 0) continue
+              if (!begun.includes(kill.moment)) continue
+              if (kill.skip > 0) {
+                kill.skip--
+                continue
+              }
               const place = `${at.stage}/${at.round}`
               if (kill.target === 'scaffold' && (deaths.get(place) ?? 0) >= MOST_IN_A_ROUND) continue
-              if (!(await strike(kill.target, rollout))) continue
+              if (!(await strike(kill.target, rollout))) {
+                // What is to be killed is not there yet: while the moment lasts, it is looked for again.
+                moments.delete(kill.moment)
+                continue
+              }
               deaths.set(place, (deaths.get(place) ?? 0) + Number(kill.target === 'scaffold'))
               return kill
             }

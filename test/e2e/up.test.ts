@@ -47,7 +47,7 @@ describe.skipIf(server === null)('prchain up', () => {
   async function startUp() {
     const up = spawn(process.execPath, [CLIENT, 'up', '--json', '--scripted-settings', join(dir, 'slow.json')], {
       cwd: dir,
-      env: { PATH: process.env['PATH'], ...env },
+      env: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'], ...env },
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     started.push(up)

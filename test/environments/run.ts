@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BASE_IMAGE, dockerForTests } from '../docker/engine.ts'
+import { setup, teardown } from '../tempFolder.ts'
 import { layProject, PROJECTS } from './projects.ts'
 import { provideSandboxes, studyStage, testBuild, type Studied } from './study.ts'
 
@@ -34,6 +35,7 @@ const docker = await dockerForTests()
 if (!docker) throw new Error('no Docker engine answers; PRCHAIN_TEST_DOCKER_SOCKET names one')
 const { build, certificates } = testBuild(BASE_IMAGE)
 const provider = provideSandboxes(docker.socketPath, certificates)
+setup()
 const folder = mkdtempSync(join(tmpdir(), 'prchain-environments-'))
 const rows: Row[] = [...chainRows(), ...numpyRow(), ...projectRows()].filter(({ what }) =>
   what.includes(values.only ?? ''),
@@ -44,7 +46,7 @@ for (const { what, study } of rows) {
   isSound &&= !('reason' in studied) && studied.study.isValid
   console.log(tell(what, studied))
 }
-rmSync(folder, { recursive: true })
+teardown()
 process.exit(isSound ? 0 : 1)
 
 function tell(what: string, studied: Studied): string {
