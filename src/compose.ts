@@ -322,7 +322,8 @@ function readScriptedSettings(config: Config): ScriptedSettings {
 
 /** Starts a loopback GitHub that serves recorded JSON, for the demo and for tests. */
 export function composeRecordedGitHub(dir: string): Promise<{ url: string; close(): Promise<void> }> {
-  return startRecordedGitHub({ dir })
+  // The demo may come without a token, and its GitHub is its own.
+  return startRecordedGitHub({ dir, limits: { anonymousRequestsPerHour: 5000 } })
 }
 
 /** Chains given by hand: joined with GitHub's evidence and git's commits, and stored. */

@@ -49,7 +49,7 @@ const resolved = new Map<number, ResolvedStage>()
 
 beforeAll(async () => {
   example = await buildExampleRepository({ dir: join(dir, 'first') })
-  server = await startRecordedGitHub({ dir: example.recordedDir })
+  server = await startRecordedGitHub({ dir: example.recordedDir, limits: { anonymousRequestsPerHour: 5000 } })
   const github = createGitHub({ apiUrl: server.url, token: null })
   const numbers = await github.listPullRequests(example.repository)
   pulls = await Promise.all(numbers.map((number) => github.fetchPullRequest(example.repository, number)))
