@@ -19,7 +19,7 @@ export interface GitHub {
 /** Which page is asked for. */
 export interface PageRequest {
   list: PageList
-  /** Where it begins, as the page before said, or as `github/cursor.ts` begins a list. */
+  /** Where it begins, as the page before said, or as `domain/pageCursor.ts` begins a list. */
   cursor: string
   /** The mark of the answer that the same request had before; null for the first time. */
   etag: string | null
@@ -36,7 +36,8 @@ export interface FetchedPage {
   etag: string | null
   /** So many pages follow, as far as GitHub tells; null where it does not. */
   pagesLeft: number | null
-  quota: Quota
+  /** Null where GitHub does not say, as an Enterprise server without limits. */
+  quota: Quota | null
   /** Calls that it took, and of these the ones that GitHub answered "unchanged". */
   calls: { rest: number; unchanged: number; graphql: number; points: number }
 }

@@ -81,9 +81,7 @@ const thread = z.object({
 })
 type Thread = z.infer<typeof thread>
 
-const rateLimit = z
-  .object({ limit: z.number(), cost: z.number(), remaining: z.number(), resetAt: instant })
-  .nullish()
+const rateLimit = z.object({ limit: z.number(), cost: z.number(), remaining: z.number(), resetAt: instant }).nullish()
 /** What a query of threads answers; one of `repository` and `node`, by the query. */
 export const threadsAnswer = z.object({
   data: z.object({
@@ -96,7 +94,8 @@ export const threadsAnswer = z.object({
         }),
       })
       .optional(),
-    node: thread.optional(),
+    /** Null when it is gone. */
+    node: thread.nullish(),
     rateLimit,
   }),
 })
