@@ -86,7 +86,12 @@ export function composeGit(config: Config): GitHost {
 
 /** GitHub's API. */
 export function composeGitHub(config: Config): GitHub {
-  return createGitHub({ apiUrl: config.githubApiUrl, token: config.githubToken })
+  return createGitHub({
+    apiUrl: config.githubApiUrl,
+    token: config.githubToken,
+    serverUrl: config.githubServerUrl,
+    callsPerMinute: config.githubRpm,
+  })
 }
 
 /** A sandbox provider by kind. */

@@ -1,24 +1,11 @@
-import type { EvidenceKind, EvidenceText, IssueThread, PullRequest } from '../formats/pullRequest.ts'
+import type { EvidenceText, IssueThread, PullRequest } from '../formats/pullRequest.ts'
+import { joinIssue, joinPull, type CorpusHome, type MergedInGit } from './corpusTexts.ts'
 import type { CommentEntry, IssueEntry, PageEntry, PullEntry, ThreadEntry } from './pageEntry.ts'
 import { isBotAccount } from './pullRequest.ts'
 import { findNamedNumbers } from './referenceNumber.ts'
 
 /** Of a pull request that names more numbers than this, only the first are looked for among the issues. */
 const MOST_ISSUES = 50
-
-/** A merged pull request as git has it: as much of `GitPull` as the corpus needs. */
-export interface MergedInGit {
-  number: number
-  resultSha: string
-  headSha: string | null
-  mergedAt: string
-  title: string
-  author: string
-  branch: string
-  files: readonly { path: string; additions: number | null; deletions: number | null }[]
-  commits: readonly { sha: string; message: string; author: string }[]
-  isProven: boolean
-}
 
 /** All evidence of one repository. */
 export interface Corpus {
@@ -29,13 +16,8 @@ export interface Corpus {
 }
 
 /** What {@link assembleCorpus} and {@link assembleGitCorpus} are told. */
-export interface CorpusSources {
-  repository: string
-  /** The repository's page, such as `https://github.com/owner/name`. */
-  page: string
+export interface CorpusSources extends CorpusHome {
   history: { merged: readonly MergedInGit[]; heads: ReadonlyMap<number, string> }
-  /** Kinds of evidence that were not to be had at all. */
-  lacks: readonly EvidenceKind[]
 }
 
 /**
@@ -50,7 +32,7 @@ export function assembleCorpus(options: CorpusSources & { entries: Iterable<Page
 
   const issueThreads = [...issues.values()]
     .filter(({ isPullRequest }) => !isPullRequest)
-    .map((issue) => readIssue(repository, issue, comments.get(issue.number) ?? []))
+    .map((issue) => joinIssue(repository, issue, comments.get(issue.number) ?? []))
     .sort(byNumber)
   const texts = new Map(issueThreads.map((issue) => [issue.number, issue]))
   // A pull request that the list of pull requests skipped, as a page by number may when one is taken away.
@@ -60,7 +42,7 @@ export function assembleCorpus(options: CorpusSources & { entries: Iterable<Page
     .map((pull) => {
       const inGit = agreeing(pull, merged.get(pull.number))
       const said = comments.get(pull.number) ?? []
-      return readPull({ repository, page, lacks }, newer(pull, issues.get(pull.number)), {
+      return joinPull({ repository, page, lacks }, newer(pull, issues.get(pull.number)), {
         inGit,
         headInGit: history.heads.get(pull.number) ?? null,
         comments: said,
@@ -98,9 +80,21 @@ export function assembleGitCorpus({ repository, page, history, lacks }: CorpusSo
         url: `${page}/pull/${inGit.number}`,
         labels: [],
       }
-      return readPull({ repository, page, lacks }, bare, { inGit, headInGit: null, comments: [], thread: null })
+      return joinPull({ repository, page, lacks }, bare, {
+        inGit: { ...inGit, commits: withMergeText(inGit) },
+        headInGit: null,
+        comments: [],
+        thread: null,
+      })
     })
   return { pulls: pulls.sort(byNumber), issues: [] }
+}
+
+/** The commits of a pull request and what was written when it was merged: of a squash often the pull request's own text. */
+function withMergeText({ title, body, resultSha, author, commits }: MergedInGit): MergedInGit['commits'] {
+  const message = `${title}\n\n${body}`
+  const isSaid = body === '' || commits.some((commit) => commit.message.trim().endsWith(body.trim()))
+  return isSaid ? commits : [...commits, { sha: resultSha, message, author }]
 }
 
 interface Sorted {
@@ -172,89 +166,6 @@ function agreeing(pull: PullEntry, inGit: MergedInGit | undefined): MergedInGit 
   return pull.mergeCommitSha === inGit.resultSha || inGit.isProven ? inGit : null
 }
 
-function readPull(
-  { repository, page, lacks }: Pick<CorpusSources, 'repository' | 'page' | 'lacks'>,
-  pull: PullEntry,
-  known: {
-    inGit: MergedInGit | null
-    headInGit: string | null
-    comments: readonly CommentEntry[]
-    thread: ThreadEntry | null
-  },
-): PullRequest {
-  const { inGit, thread } = known
-  const { author, isBot } = pull
-  const own = { url: pull.url, author, isBot, sha: null }
-  const ofKind = (kind: CommentEntry['kind']) => known.comments.filter((comment) => comment.kind === kind)
-  return {
-    format: 'prchain.pull-request/1',
-    repository,
-    number: pull.number,
-    title: pull.title,
-    author,
-    isBot,
-    isMerged: pull.mergedAt !== null,
-    mergeCommitSha: pull.mergeCommitSha ?? inGit?.resultSha ?? null,
-    headSha: pull.headSha ?? inGit?.headSha ?? known.headInGit,
-    baseRef: pull.baseRef ?? inGit?.branch ?? null,
-    createdAt: pull.createdAt,
-    mergedAt: pull.mergedAt,
-    url: pull.url,
-    labels: pull.labels,
-    files: inGit === null ? null : inGit.files.map(({ path, ...counts }) => ({ path, ...countLines(counts) })),
-    commitCount: inGit?.commits.length ?? 0,
-    texts: [
-      ...texts('title', [{ ...own, body: pull.title }]),
-      ...texts('body', [{ ...own, body: pull.body ?? '' }]),
-      ...(inGit?.commits ?? []).map((commit) => readCommit(page, commit)),
-      ...texts('comment', ofKind('comment')),
-      ...texts('review', thread?.reviews ?? []),
-      ...texts('review-comment', ofKind('review-comment')),
-    ],
-    citedBy: [...new Map((thread?.citedBy ?? []).map((cited) => [cited.number, cited])).values()]
-      .filter(({ number }) => number !== pull.number)
-      .sort(byNumber),
-    issues: [],
-    closes: [...new Set(thread?.closes)].sort((a, b) => a - b),
-    lacks: [...lacks],
-  }
-}
-
-function readIssue(repository: string, issue: IssueEntry, comments: readonly CommentEntry[]): IssueThread {
-  const { number, author, isBot, createdAt, url, labels } = issue
-  const own = { url, author, isBot }
-  return {
-    format: 'prchain.issue/1',
-    repository,
-    number,
-    author,
-    isBot,
-    createdAt,
-    url,
-    labels,
-    texts: [
-      ...texts('title', [{ ...own, body: issue.title }]),
-      ...texts('body', [{ ...own, body: issue.body ?? '' }]),
-      ...texts('comment', comments),
-    ],
-  }
-}
-
-/** Texts that are not empty, as evidence. */
-function texts(
-  source: EvidenceText['source'],
-  written: readonly { body: string; url: string | null; author: string | null; isBot: boolean }[],
-): EvidenceText[] {
-  return written
-    .filter(({ body }) => body !== '')
-    .map(({ body, url, author, isBot }) => ({ source, text: body, url, author, isBot, sha: null }))
-}
-
-function readCommit(page: string, { sha, message, author }: MergedInGit['commits'][number]): EvidenceText {
-  // Git has a name and no login.
-  return { source: 'commit', text: message, url: `${page}/commit/${sha}`, author: null, isBot: isBotAccount(author), sha }
-}
-
 function namedIssues(pull: PullRequest, threads: ReadonlyMap<number, IssueThread>): PullRequest['issues'] {
   return findNamedNumbers(pull)
     .filter((number) => threads.has(number))
@@ -265,11 +176,6 @@ function namedIssues(pull: PullRequest, threads: ReadonlyMap<number, IssueThread
       const textOf = (source: EvidenceText['source']) => said.find((text) => text.source === source)?.text ?? null
       return { number, title: textOf('title'), body: textOf('body') }
     })
-}
-
-/** Git counts no lines of a binary file; GitHub gives 0 for them. */
-function countLines(counts: { additions: number | null; deletions: number | null }) {
-  return { additions: counts.additions ?? 0, deletions: counts.deletions ?? 0 }
 }
 
 function byNumber(a: { number: number }, b: { number: number }): number {

@@ -111,8 +111,14 @@ function readRetryAfterMs({ headers }: FailedAnswer): number {
   const resetsAtMs = Number(headers['x-ratelimit-reset'] ?? Number.NaN) * 1000
   const isPrimary = String(headers['x-ratelimit-remaining']) === '0'
   // A second more, since GitHub counts whole seconds and clocks differ.
-  if (isPrimary && Number.isFinite(resetsAtMs)) return Math.max(1000, resetsAtMs - Date.now() + 1000)
+  if (isPrimary && Number.isFinite(resetsAtMs)) return Math.max(1000, resetsAtMs - nowOf(headers) + 1000)
   return DEFAULT_RETRY_MS
+}
+
+/** The time at GitHub, which sets the times that it names. */
+function nowOf(headers: FailedAnswer['headers']): number {
+  const sentMs = Date.parse(String(headers.date ?? ''))
+  return Number.isNaN(sentMs) ? Date.now() : sentMs
 }
 
 function readAnswer(thrown: unknown): FailedAnswer | null {

@@ -1,5 +1,4 @@
 import type { z } from 'zod'
-import { isBotAccount } from '../domain/pullRequest.ts'
 import { findNamedNumbers } from '../domain/referenceNumber.ts'
 import { repositoryName } from '../formats/common.ts'
 import type { EvidenceText, Issue, PullRequest } from '../formats/pullRequest.ts'
@@ -23,10 +22,13 @@ export function createGitHub(options: {
   token: string | null
   requestTimeoutMs?: number
   callsPerMinute?: number
+  serverUrl?: string
 }): GitHub {
+  const serverUrl = (options.serverUrl ?? 'https://github.com').replace(/\/+$/, '')
   const requests = createRequests({ requestTimeoutMs: 30_000, callsPerMinute: 850, ...options })
   return {
     hasToken: options.token !== null,
+    pageOf: (repository) => `${serverUrl}/${repository}`,
     ...createPages(requests, repositoryPath),
     async fetchPullRequest(repository, number) {
       const base = repositoryPath(repository)

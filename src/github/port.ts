@@ -6,6 +6,8 @@ import type { PullRequest } from '../formats/pullRequest.ts'
 export interface GitHub {
   /** Whether a token goes with the requests: without one there is no GraphQL, and 60 calls an hour. */
   readonly hasToken: boolean
+  /** The page where people read a repository, such as `https://github.com/owner/name`. */
+  pageOf(repository: string): string
   /** Asks for one page of a list of the repository: one call, over GraphQL more where a page is too much for it. */
   fetchPage(repository: string, options: PageRequest): Promise<FetchedPage>
   /** The entries of a page that {@link fetchPage} gave. Throws {@link GitHubError} `malformed`. */

@@ -76,7 +76,7 @@ const thread = z.object({
   ).optional(),
   closingIssuesReferences: connection(home).nullish(),
   timelineItems: connection(
-    z.object({ source: z.union([home.extend({ __typename: z.string() }), z.object({})]).nullish() }),
+    z.object({ source: home.partial().extend({ __typename: z.string() }).nullish() }),
   ).optional(),
 })
 type Thread = z.infer<typeof thread>
@@ -150,7 +150,7 @@ export function nextThreads(cursor: string, answer: ThreadsAnswer): { next: stri
 /** The entries of an answer. `repository` tells its own numbers from others'. */
 export function readThreads(repository: string, answer: ThreadsAnswer): ThreadEntry[] {
   const own = repository.toLowerCase()
-  const isOwn = (found: z.infer<typeof home>) => found.repository.nameWithOwner.toLowerCase() === own
+  const isOwn = (found: Partial<z.infer<typeof home>>) => found.repository?.nameWithOwner.toLowerCase() === own
   return threadsOf(answer).map((found) => ({
     kind: 'thread',
     number: found.number,
@@ -169,7 +169,7 @@ export function readThreads(repository: string, answer: ThreadsAnswer): ThreadEn
       .filter(isOwn)
       .map(({ number }) => number),
     citedBy: nodesOf(found.timelineItems).flatMap(({ source }) =>
-      source && 'number' in source && isOwn(source)
+      source?.number !== undefined && isOwn(source)
         ? [{ number: source.number, isPullRequest: source.__typename === 'PullRequest' }]
         : [],
     ),
