@@ -1,12 +1,19 @@
 import { firstCursor, readCursor } from '../domain/pageCursor.ts'
 import type { PageEntry } from '../domain/pageEntry.ts'
 import { recordKey } from '../domain/identifiers.ts'
-import { pageList, type PageList, type PageRecord } from '../formats/mining.ts'
+import type { PageList, PageRecord } from '../formats/mining.ts'
 import type { GitHub, PageRequest } from '../github/port.ts'
 import type { Store } from '../store/port.ts'
 
 /** All lists, in the order in which they are read to their ends: issues first, since they say how new the others are. */
-export const PAGE_LISTS: readonly PageList[] = pageList.options
+export const PAGE_LISTS: readonly PageList[] = [
+  'repository',
+  'issues',
+  'pulls',
+  'comments',
+  'review-comments',
+  'threads',
+]
 
 /** The pages of a repository in the store, over all its minings. */
 export interface PageShelf {

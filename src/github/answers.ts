@@ -39,7 +39,7 @@ export const listedPull = z.object({
 /** An entry of `GET /repos/{owner}/{repo}/issues`: with `pull_request` it is a pull request. */
 export const listedIssue = z.object({
   number,
-  title: z.string(),
+  title: z.string().nullish(),
   body: z.string().nullish(),
   user,
   state: z.string().nullish(),

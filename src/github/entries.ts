@@ -49,7 +49,7 @@ export function readListedIssue(issue: z.infer<typeof answers.listedIssue>): Iss
     number: issue.number,
     isPullRequest: issue.pull_request != null,
     mergedAt: issue.pull_request?.merged_at ?? null,
-    title: issue.title,
+    title: issue.title ?? '',
     body: issue.body ?? null,
     ...readWriter(issue.user),
     isClosed: issue.state === 'closed',

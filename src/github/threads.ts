@@ -73,11 +73,11 @@ const thread = z.object({
       url: z.string().nullish(),
       author: z.object({ __typename: z.string(), login: z.string() }).nullish(),
     }),
-  ).optional(),
+  ).nullish(),
   closingIssuesReferences: connection(home).nullish(),
   timelineItems: connection(
     z.object({ source: home.partial().extend({ __typename: z.string() }).nullish() }),
-  ).optional(),
+  ).nullish(),
 })
 type Thread = z.infer<typeof thread>
 
