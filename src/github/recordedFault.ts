@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import type { HttpBindings } from '@hono/node-server'
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
 
 /** A request's context, with Node's own answer behind it. */
@@ -107,11 +106,14 @@ export function answerJson(c: ServerContext, status: number, text: string): Resp
 async function breakOff(c: ServerContext, whole: Response): Promise<Response> {
   const body = new Uint8Array(await whole.arrayBuffer())
   const { outgoing } = c.env
-  outgoing.writeHead(whole.status, {
-    ...Object.fromEntries(whole.headers),
-    'content-length': String(body.byteLength),
+  const closeOnceBegun = () => {
+    if (outgoing.headersSent) outgoing.destroy()
+    else setImmediate(closeOnceBegun)
+  }
+  const half = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(body.subarray(0, Math.floor(body.byteLength / 2))),
+    pull: closeOnceBegun,
   })
-  outgoing.write(body.subarray(0, Math.floor(body.byteLength / 2)), () => outgoing.destroy())
-  await once(outgoing, 'close')
-  return RESPONSE_ALREADY_SENT
+  c.header('content-length', String(body.byteLength))
+  return c.newResponse(half, whole.status as 200, Object.fromEntries(whole.headers))
 }
