@@ -1,7 +1,17 @@
 import { schema as published } from '@octokit/graphql-schema'
-import { buildSchema, isEnumType, isInputObjectType, isInterfaceType, isObjectType, isUnionType } from 'graphql'
+import {
+  buildSchema,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isUnionType,
+  parse,
+  validate,
+} from 'graphql'
 import { expect, test } from 'vitest'
 import { RECORDED_SCHEMA } from '../../src/github/recordedSchema.ts'
+import { THREAD_PART_QUERIES, THREADS_QUERY } from '../../src/github/threads.ts'
 
 // GitHub publishes a schema with fields that are defined twice, which a strict reading refuses.
 const theirs = buildSchema(published.idl, { assumeValidSDL: true })
@@ -41,3 +51,13 @@ test("every value of its enumerations and every member of its unions is GitHub's
   expect(named.length).toBeGreaterThan(20)
   expect(named.filter(({ isTheirs }) => !isTheirs)).toEqual([])
 })
+
+test.each(Object.entries({ threads: THREADS_QUERY, ...THREAD_PART_QUERIES }))(
+  "the query that is sent for %s is valid by GitHub's schema, and by the loopback GitHub's",
+  (_, query) => {
+    const document = parse(query)
+    expect(validate(theirs, document)).toEqual([])
+    expect(validate(ours, document)).toEqual([])
+    expect(validate(theirs, parse(query.replace('number', 'numbr')))).not.toEqual([])
+  },
+)
