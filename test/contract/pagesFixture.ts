@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fetchPages, type Fetched } from '../../src/activities/fetchPages.ts'
-import { openShelf, PAGE_LISTS } from '../../src/activities/pageShelf.ts'
+import { openShelf } from '../../src/activities/pageShelf.ts'
 import type { PageEntry } from '../../src/domain/pageEntry.ts'
 import type { PageList } from '../../src/formats/mining.ts'
 import { createGitHub } from '../../src/github/octokit.ts'
 import type { GitHub } from '../../src/github/port.ts'
 import { readRecording } from '../../src/github/recordedData.ts'
+import type { HostedRepository, ListedEntries, RepositoryList } from '../../src/github/recordedRepository.ts'
 import { serveGitHub, type LoopbackGitHub, type ServerOptions } from '../../src/github/recordedServer.ts'
 import { createFileStore } from '../../src/store/files.ts'
 import type { Store } from '../../src/store/port.ts'
@@ -113,7 +114,7 @@ export async function openPagesLab(
   let served: ReturnType<typeof readRecording>
   const record = (recorded: Recording) => {
     writeFileSync(join(dir, 'acme__tool.json'), JSON.stringify({ repo: REPOSITORY, ...recorded }))
-    served = readRecording(dir, 'acme', 'tool')
+    served = readRecording(dir, 'acme', 'tool').then((found) => found && keepLists(found))
   }
   record(recording)
   const find = async (owner: string, name: string) => (`${owner}/${name}` === REPOSITORY ? served : null)
@@ -155,5 +156,14 @@ export async function openPagesLab(
   return lab
 }
 
-/** All lists in the order in which they are read. */
-export const LISTS = PAGE_LISTS
+/** A repository whose lists are built once. */
+function keepLists(repository: HostedRepository): HostedRepository {
+  const lists = new Map<RepositoryList, ListedEntries>()
+  return {
+    ...repository,
+    listed(list) {
+      if (!lists.has(list)) lists.set(list, repository.listed(list))
+      return lists.get(list)!
+    },
+  }
+}
