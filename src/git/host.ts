@@ -8,7 +8,7 @@ import { exportTreeFiles, exportWorkTree } from './export.ts'
 import { findMergeBase, readCommit, readLog, readPullHead } from './history.ts'
 import { mergeThree } from './merge.ts'
 import { cloneMirror, findMirror, type Mirror } from './mirror.ts'
-import type { GitHost, GitRepository } from './port.ts'
+import { GitError, type GitHost, type GitRepository } from './port.ts'
 import { createGit } from './process.ts'
 import { checkName, inScratch, openScratch, type Scratch } from './scratch.ts'
 import { listSubmodules } from './submodules.ts'
@@ -51,6 +51,7 @@ export function createGitHost(options: {
       const mirror = mirrors === null ? await cloneOnce(repository) : await findMirror(git, { repository, mirrors })
       return createRepository(await openScratch({ name: repository, git, mirror, cacheDir }))
     },
+    refresh: async () => soon('refresh'),
   }
 }
 
@@ -62,6 +63,13 @@ function createRepository(scratch: Scratch): GitRepository {
     name: scratch.name,
     commit: (sha) => readCommit(scratch, sha),
     pullHead: (number) => readPullHead(scratch, number),
+    pullHeads: async () => soon('pullHeads'),
+    pullHistory: async () => soon('pullHistory'),
+    license: async () => soon('license'),
+    languages: async () => soon('languages'),
+    changedSymbols: async () => soon('changedSymbols'),
+    overlap: async () => soon('overlap'),
+    replacedAuthors: async () => soon('replacedAuthors'),
     mergeBase: (a, b) => findMergeBase(scratch, a, b),
     log: (base, head) => readLog(scratch, base, head),
     changes: (from, to) => listChanges(scratch, from, to),
@@ -93,4 +101,9 @@ function createRepository(scratch: Scratch): GitRepository {
   }
   scratches.set(repository, scratch)
   return repository
+}
+
+/** Transitional: the contract's methods before their files. */
+function soon(method: string): never {
+  throw new GitError('failed', `${method} is not there yet`)
 }
