@@ -112,7 +112,7 @@ async function follow(
   let isWarned = false
   while (!signal.aborted) {
     const state = await askWorker(session, { workflow, timeoutMs: QUERY_MS }, (handle) =>
-      handle.query<MiningState, []>(miningQuery),
+      handle.query<MiningState>(miningQuery),
     ).catch(() => null)
     if (state) {
       heardMs = Date.now()
@@ -136,7 +136,7 @@ async function tellLast(
   terminal: Terminal,
   told: number,
 ): Promise<void> {
-  const state = await handle.query<MiningState, []>(miningQuery).catch(() => null)
+  const state = await handle.query<MiningState>(miningQuery).catch(() => null)
   if (state) tellNews(state, told, terminal)
 }
 

@@ -81,7 +81,8 @@ export function assembleGitCorpus({ repository, page, history, lacks }: CorpusSo
         labels: [],
       }
       return joinPull({ repository, page, lacks }, bare, {
-        inGit: { ...inGit, commits: withMergeText(inGit) },
+        inGit,
+        mergeText: readMergeText(inGit),
         headInGit: null,
         comments: [],
         thread: null,
@@ -90,11 +91,10 @@ export function assembleGitCorpus({ repository, page, history, lacks }: CorpusSo
   return { pulls: pulls.sort(byNumber), issues: [] }
 }
 
-/** The commits of a pull request and what was written when it was merged: of a squash often the pull request's own text. */
-function withMergeText({ title, body, resultSha, author, commits }: MergedInGit): MergedInGit['commits'] {
-  const message = `${title}\n\n${body}`
-  const isSaid = body === '' || commits.some((commit) => commit.message.trim().endsWith(body.trim()))
-  return isSaid ? commits : [...commits, { sha: resultSha, message, author }]
+/** What was written when it was merged, unless a commit says it: of a squash often the pull request's own text. */
+function readMergeText({ title, body, resultSha, author, commits }: MergedInGit): MergedInGit['commits'] {
+  if (body === '' || commits.some((commit) => commit.message.trim().endsWith(body.trim()))) return []
+  return [{ sha: resultSha, message: `${title}\n\n${body}`, author }]
 }
 
 interface Sorted {

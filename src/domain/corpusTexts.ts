@@ -33,6 +33,8 @@ export function joinPull(
   pull: PullEntry,
   known: {
     inGit: MergedInGit | null
+    /** The merge's own text, where it is to stand among the commits. */
+    mergeText?: MergedInGit['commits']
     headInGit: string | null
     comments: readonly CommentEntry[]
     thread: ThreadEntry | null
@@ -62,7 +64,7 @@ export function joinPull(
     texts: [
       ...texts('title', [{ ...own, body: pull.title }]),
       ...texts('body', [{ ...own, body: pull.body ?? '' }]),
-      ...(inGit?.commits ?? []).map((commit) => readCommit(page, commit)),
+      ...[...(inGit?.commits ?? []), ...(known.mergeText ?? [])].map((commit) => readCommit(page, commit)),
       ...texts('comment', ofKind('comment')),
       ...texts('review', thread?.reviews ?? []),
       ...texts('review-comment', ofKind('review-comment')),

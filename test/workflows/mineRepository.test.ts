@@ -1,4 +1,4 @@
-import { WorkflowFailedError } from '@temporalio/client'
+import type { WorkflowFailedError } from '@temporalio/client'
 import { CancelledFailure } from '@temporalio/common'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Activities } from '../../src/activities/activities.ts'
@@ -27,7 +27,7 @@ describe.skipIf(server === null)('a mining', () => {
         { repository, mirrors: null, mode: 'semantic', source: 'github', isOffline: false, min: 2, max: 5, ...changed },
       ],
     })
-  const nowMs = async () => Number(await opened.env.currentTimeMs())
+  const nowMs = () => opened.env.currentTimeMs()
 
   /** What fetching comes to, one after the other; each page is of a list of comments. */
   function fetches(outcomes: ((nowMs: number) => Partial<Fetched>)[]): Activities['fetchPages'] {
