@@ -10,6 +10,8 @@ import { mergeThree } from './merge.ts'
 import { cloneMirror, findMirror, type Mirror } from './mirror.ts'
 import { GitError, type GitHost, type GitRepository } from './port.ts'
 import { createGit } from './process.ts'
+import { readPullHistory } from './pullHistory.ts'
+import { readRefs } from './refs.ts'
 import { checkName, inScratch, openScratch, type Scratch } from './scratch.ts'
 import { listSubmodules } from './submodules.ts'
 import { applyPatchTo, findMissingObjects, listTree, readFileAt, takePaths } from './trees.ts'
@@ -63,8 +65,8 @@ function createRepository(scratch: Scratch): GitRepository {
     name: scratch.name,
     commit: (sha) => readCommit(scratch, sha),
     pullHead: (number) => readPullHead(scratch, number),
-    pullHeads: async () => soon('pullHeads'),
-    pullHistory: async () => soon('pullHistory'),
+    pullHeads: async () => (await readRefs(scratch)).heads,
+    pullHistory: (merges) => readPullHistory(scratch, merges),
     license: async () => soon('license'),
     languages: async () => soon('languages'),
     changedSymbols: async () => soon('changedSymbols'),
