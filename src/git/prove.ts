@@ -1,5 +1,6 @@
 import { listOwn, type CommitGraph } from './commitGraph.ts'
 import { findDifferences, nameSome } from './fileDifferences.ts'
+import { mergeCommits } from './merge.ts'
 import { comparePairs, type PairChanges } from './pairChanges.ts'
 import type { Candidate } from './recognize.ts'
 import type { Scratch } from './scratch.ts'
@@ -60,25 +61,37 @@ export async function judgeCandidates(
     const prints = await compare(all.map(pairOf), false)
     const unlike = all.filter(({ judged: one }, index) => !(one.isProven = one.changes.print === prints[index]!.print))
     const counted = await compare(unlike.map(pairOf))
-    const rebases: { of: Open; landed: number[]; own: PairChanges; asSquash: string[] }[] = []
+    const rebases: { of: Open; landed: number[]; own: PairChanges }[] = []
     unlike.forEach((of, index) => {
       const own = counted[index]!
-      const asSquash = findDifferences(own.files, of.judged.changes.files)
-      of.judged.isProven = asSquash.length === 0
-      const landed = of.judged.isProven ? [] : lastCommits(graph, of.judged, countCommits(graph, of.judged.own))
-      if (landed.length > 1) rebases.push({ of, landed, own, asSquash })
-      else if (!of.judged.isProven) of.judged.flags.push(disagreement(graph, of.judged, asSquash))
+      of.judged.isProven = findDifferences(own.files, of.judged.changes.files).length === 0
+      if (of.judged.isProven) return
+      const landed = lastCommits(graph, of.judged, countCommits(graph, of.judged.own))
+      if (landed.length > 1) rebases.push({ of, landed, own })
     })
     const bases = rebases.map(({ landed }) => graph.parents[landed[0]!]![0]!)
     const together = await compare(rebases.map(({ of }, index) => ({ base: bases[index]!, result: of.judged.result })))
-    rebases.forEach(({ of: { judged: one }, landed, own, asSquash }, index) => {
-      const asRebase = findDifferences(own.files, together[index]!.files)
-      if (asRebase.length > 0) one.flags.push(disagreement(graph, one, asSquash, asRebase))
-      else {
-        const isProven = true
-        Object.assign(one, { style: 'rebase', base: bases[index]!, landed, changes: together[index]!, isProven })
-      }
+    rebases.forEach(({ of: { judged: one }, landed, own }, index) => {
+      const changed = together[index]!
+      if (findDifferences(own.files, changed.files).length > 0) return
+      Object.assign(one, { style: 'rebase', base: bases[index]!, landed, changes: changed, isProven: true })
     })
+    const rest = unlike.flatMap((of, index) => (of.judged.isProven ? [] : [{ ...of, own: counted[index]! }]))
+    await judgeMerged(rest)
+  }
+
+  /**
+   * A branch on another one that was merged before, or one that shares changes with its target, brings less than it
+   * has: its squash is then what merging it makes.
+   */
+  async function judgeMerged(rest: readonly (Open & { own: PairChanges })[]): Promise<void> {
+    for (const { judged: one, head, own } of rest) {
+      const tree = await mergeCommits(scratch, graph.shas[one.base]!, graph.shas[head]!)
+      one.isProven = tree === one.commit.tree
+      if (one.isProven) continue
+      const differing = nameSome(findDifferences(own.files, one.changes.files))
+      one.flags.push(`commit ${graph.shas[one.result]} is not the change of #${one.number}’s head: ${differing}`)
+    }
   }
 
   function compare(pairs: readonly { base: number; result: number }[], hasCounts = true): Promise<PairChanges[]> {
@@ -144,11 +157,6 @@ function lastCommits(graph: CommitGraph, { line, position }: Candidate, count: n
 
 function countCommits(graph: CommitGraph, own: readonly number[]): number {
   return own.filter((commit) => graph.parents[commit]!.length === 1).length
-}
-
-function disagreement(graph: CommitGraph, one: Judged, asSquash: string[], asRebase: string[] = []): string {
-  const together = asRebase.length === 0 ? '' : `; as rebased commits: ${nameSome(asRebase)}`
-  return `commit ${graph.shas[one.result]} is not the change of #${one.number}’s head: ${nameSome(asSquash)}${together}`
 }
 
 function pairOf({ mergeBase, head }: Open): { base: number; result: number } {

@@ -30,18 +30,20 @@ export async function findRebased(
   },
 ): Promise<Judged[]> {
   const { graph, main, texts, heads, isTaken } = given
-  const isFree = (commit: number) => graph.parents[commit]!.length === 1 && !isTaken(commit)
+  const landed = new Set<number>()
+  const isFree = (commit: number) => graph.parents[commit]!.length === 1 && !isTaken(commit) && !landed.has(commit)
   const free = new Map<string, number>()
   for (const commit of main.chain) if (isFree(commit)) free.set(markOf(texts.get(graph.shas[commit]!)!), commit)
   const tips = new Map([...heads].map(([number, sha]) => [number, graph.find(sha)]))
   const tipTexts = await readCommitTexts(scratch, heads.values())
 
   const found: Landed[] = []
+  const forwarded: { number: number; head: number }[] = []
   const rebased: (Landed & { pairs: { base: string; result: string }[] })[] = []
   for (const [number, head] of tips) {
     if (head === null) continue
     if (main.isOn(head)) {
-      if (isFree(head)) found.push(forward(number, head))
+      forwarded.push({ number, head })
       continue
     }
     const tip = tipTexts.get(heads.get(number)!)
@@ -50,16 +52,17 @@ export async function findRebased(
     const own = listOwn(graph, main, { tip: head, base: main.chain.length, most: MOST_REBASED * 2 })
     const commits = own.commits.filter((commit) => graph.parents[commit]!.length === 1)
     const position = main.positionOf(last)
-    const landed = main.chain.slice(Math.max(0, position - commits.length + 1), position + 1)
-    if (own.isCut || commits.length > MOST_REBASED || landed.length !== commits.length || !landed.every(isFree))
-      continue
-    const pairs = [...landed, ...commits].map((commit) => ({
+    const onto = main.chain.slice(Math.max(0, position - commits.length + 1), position + 1)
+    if (own.isCut || commits.length > MOST_REBASED || onto.length !== commits.length || !onto.every(isFree)) continue
+    const pairs = [...onto, ...commits].map((commit) => ({
       base: graph.shas[graph.parents[commit]![0]!]!,
       result: graph.shas[commit]!,
     }))
-    rebased.push({ number, head, own: own.commits, landed, isProven: true, flags: [], pairs })
+    rebased.push({ number, head, own: own.commits, landed: onto, isProven: true, flags: [], pairs })
   }
   await keepEqual()
+  for (const commit of found.flatMap((one) => one.landed)) landed.add(commit)
+  for (const { number, head } of forwarded) if (isFree(head)) found.push(forward(number, head))
   return withoutRivals(found).map(complete)
 
   async function keepEqual(): Promise<void> {
@@ -93,16 +96,16 @@ export async function findRebased(
     return { number, head, own: [head], landed: [head], isProven: isClear, flags: isClear ? [] : flags }
   }
 
-  function complete({ number, head, own, landed, isProven, flags }: Landed): Judged {
-    const result = landed.at(-1)!
+  function complete({ number, head, own, landed: onto, isProven, flags }: Landed): Judged {
+    const result = onto.at(-1)!
     const commit = texts.get(graph.shas[result]!)!
     const [title = ''] = commit.message.split('\n')
     return {
-      ...{ number, head, own, landed, isProven, flags, result, commit },
+      ...{ number, head, own, landed: onto, isProven, flags, result, commit },
       ...{ line: main, position: main.positionOf(result), isMerge: false, known: null },
       text: { number: null, title, body: '' },
       style: 'rebase',
-      base: graph.parents[landed[0]!]![0]!,
+      base: graph.parents[onto[0]!]![0]!,
       changes: { files: [], print: '', lacksContent: false },
     }
   }
