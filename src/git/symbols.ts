@@ -17,7 +17,7 @@ const DEFINED = [
   // A name that gets a value at the start of a line, or a key.
   /^\s*(?:export\s+|public\s+|private\s+|self\.|this\.|cls\.)*([\p{L}_$][\p{L}\p{N}_$]*)\s*(?::[^=:()]{1,60})?[:+]?=(?!=)/gu,
   // A function as C and its kin write it: type, name, parameters, brace.
-  /^[\w:*&<>,\s]+?[\s*&]([\p{L}_$][\p{L}\p{N}_$]*)\s*\([^;]*\)\s*(?:const\s*)?\{?\s*$/gu,
+  /^(?!\s*(?:return|await|yield|raise|throw|if|elif|else|while|for|print|assert|not|case|del|new)\b)[\w:*&<>,\s]+?[\s*&]([\p{L}_$][\p{L}\p{N}_$]*)\s*\([^;]*\)\s*(?:const\s*)?\{?\s*$/gu,
   // A method of a JavaScript class.
   /^\s+(?:async\s+|static\s+|get\s+|set\s+|\*\s*)*([\p{L}_$][\p{L}\p{N}_$]*)\s*\([^;]*\)\s*(?::[^;]*)?\{\s*$/gu,
 ]
