@@ -72,7 +72,7 @@ export const pull = z.object({
   created_at: instant.nullish(),
   merge_commit_sha: gitSha.nullish(),
   head: z.object({ sha: gitSha.nullish() }).nullish(),
-  base: z.object({ ref: z.string().nullish() }).nullish(),
+  base: z.object({ ref: z.string().nullish(), sha: z.string().nullish() }).nullish(),
   html_url: z.string(),
   labels: z.array(z.object({ name: z.string().nullish() })).nullish(),
   commits: z.number().int().nonnegative().nullish(),

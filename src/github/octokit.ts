@@ -68,6 +68,7 @@ export function createGitHub(options: {
         mergeCommitSha: isMerged ? (pull.merge_commit_sha ?? null) : null,
         headSha: pull.head?.sha ?? null,
         baseRef: pull.base?.ref ?? null,
+        baseSha: pull.base?.sha ?? null,
         createdAt: pull.created_at ?? null,
         mergedAt: pull.merged_at ?? null,
         url: pull.html_url,
