@@ -1,4 +1,4 @@
-import { assembleCorpus, assembleGitCorpus, type Corpus } from '../domain/corpus.ts'
+import { assembleGitCorpus, joinCorpus, mapIssues, nameIssues, type Corpus } from '../domain/corpus.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import type { PageEntry } from '../domain/pageEntry.ts'
 import type { Gathering, PageList, PageRecord, RepositoryFacts } from '../formats/mining.ts'
@@ -40,7 +40,8 @@ export async function gatherPulls(ports: Ports, input: MineInput & { n: number }
   const lacks = source === 'git' ? GIT_LACKS : findLacks(shelf, { mining: n, refused: read.refused })
   const never = lacks.filter(({ isStale }) => !isStale).map(({ kind }) => kind)
   const home = { repository: name, page: github.pageOf(name), history, lacks: never }
-  const corpus: Corpus = source === 'git' ? assembleGitCorpus(home) : assembleCorpus({ ...home, entries: read.entries })
+  const corpus: Corpus = source === 'git' ? assembleGitCorpus(home) : joinCorpus({ ...home, entries: read.entries })
+  const issues = mapIssues(corpus.issues)
   scope.report({ storing: `${corpus.pulls.length} pull requests, ${corpus.issues.length} issues` })
   const gathered: Gathering = {
     format: 'prchain.gathering/1',
@@ -53,8 +54,8 @@ export async function gatherPulls(ports: Ports, input: MineInput & { n: number }
       PAGE_LISTS.filter((list) => shelf.counts[list] > 0).map((list) => [list, shelf.counts[list]]),
     ),
     calls: read.calls,
-    pulls: await putShards(store, corpus.pulls, scope),
-    issues: await putShards(store, corpus.issues, scope),
+    pulls: await putShards(store, corpus.pulls, { scope, finish: (pulls) => nameIssues(pulls, issues) }),
+    issues: await putShards(store, corpus.issues, { scope, finish: (threads) => threads }),
   }
   await store.putRecord(key, gathered)
   return { pullRequests: corpus.pulls.length, issues: corpus.issues.length, lacks: gathered.lacks }
@@ -157,11 +158,16 @@ async function readFacts(
   }
 }
 
-async function putShards(store: Store, lines: readonly unknown[], scope: Scope): Promise<string[]> {
+/** `finish` is what each shard's lines still need: a shard at a time, so that the activity's heartbeats go on. */
+async function putShards<T>(
+  store: Store,
+  lines: readonly T[],
+  { scope, finish }: { scope: Scope; finish: (shard: readonly T[]) => readonly T[] },
+): Promise<string[]> {
   const blobs: string[] = []
   for (let from = 0; from < lines.length; from += SHARD_LINES) {
     scope.signal.throwIfAborted()
-    const shard = lines.slice(from, from + SHARD_LINES)
+    const shard = finish(lines.slice(from, from + SHARD_LINES))
     blobs.push(await store.putBlob(shard.map((line) => `${JSON.stringify(line)}\n`).join('')))
   }
   return blobs

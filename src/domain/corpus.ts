@@ -26,6 +26,12 @@ export interface CorpusSources extends CorpusHome {
  * that git lacks there are none. Pure.
  */
 export function assembleCorpus(options: CorpusSources & { entries: Iterable<PageEntry> }): Corpus {
+  const { pulls, issues } = joinCorpus(options)
+  return { pulls: nameIssues(pulls, mapIssues(issues)), issues }
+}
+
+/** {@link assembleCorpus} but for the issues of the pull requests, which are read from all texts: that takes seconds. */
+export function joinCorpus(options: CorpusSources & { entries: Iterable<PageEntry> }): Corpus {
   const { repository, page, history, lacks } = options
   const { pulls, issues, comments, threads } = sortEntries(options.entries)
   const merged = new Map(history.merged.map((pull) => [pull.number, pull]))
@@ -34,7 +40,6 @@ export function assembleCorpus(options: CorpusSources & { entries: Iterable<Page
     .filter(({ isPullRequest }) => !isPullRequest)
     .map((issue) => joinIssue(repository, issue, comments.get(issue.number) ?? []))
     .sort(byNumber)
-  const texts = new Map(issueThreads.map((issue) => [issue.number, issue]))
   // A pull request that the list of pull requests skipped, as a page by number may when one is taken away.
   const skipped = [...issues.values()].filter(({ isPullRequest, number }) => isPullRequest && !pulls.has(number))
   const assembled = [...pulls.values(), ...skipped.map(asPull)]
@@ -49,7 +54,6 @@ export function assembleCorpus(options: CorpusSources & { entries: Iterable<Page
         thread: threads.get(pull.number) ?? null,
       })
     })
-    .map((pull) => ({ ...pull, issues: namedIssues(pull, texts) }))
     .sort(byNumber)
   return { pulls: assembled, issues: issueThreads }
 }
@@ -164,6 +168,16 @@ function agreeing(pull: PullEntry, inGit: MergedInGit | undefined): MergedInGit 
   if (!inGit || pull.mergedAt === null) return null
   if (pull.mergeCommitSha === null) return inGit.isProven ? inGit : null
   return pull.mergeCommitSha === inGit.resultSha || inGit.isProven ? inGit : null
+}
+
+/** Issues by their numbers. */
+export function mapIssues(issues: readonly IssueThread[]): ReadonlyMap<number, IssueThread> {
+  return new Map(issues.map((issue) => [issue.number, issue]))
+}
+
+/** Pull requests with the issues that their texts name. */
+export function nameIssues(pulls: readonly PullRequest[], issues: ReadonlyMap<number, IssueThread>): PullRequest[] {
+  return pulls.map((pull) => ({ ...pull, issues: namedIssues(pull, issues) }))
 }
 
 function namedIssues(pull: PullRequest, threads: ReadonlyMap<number, IssueThread>): PullRequest['issues'] {
