@@ -63,6 +63,8 @@ export const pullRequest = z.object({
   mergeCommitSha: gitSha.nullable(),
   headSha: gitSha.nullable(),
   baseRef: z.string().nullable(),
+  /** The base commit as GitHub names it; it goes stale, and is only compared with B_t. */
+  baseSha: gitSha.nullable().optional(),
   createdAt: instant.nullable(),
   mergedAt: instant.nullable(),
   url: z.string(),

@@ -90,7 +90,8 @@ function kindOf(status: string, same: { isContentSame: boolean; isModeSame: bool
   }
 }
 
-function splitFields(output: Buffer): Buffer[] {
+/** The fields of output that ends each with a zero byte. */
+export function splitFields(output: Buffer): Buffer[] {
   const fields: Buffer[] = []
   for (let start = 0, end = output.indexOf(0); end >= 0; start = end + 1, end = output.indexOf(0, start)) {
     fields.push(output.subarray(start, end))

@@ -15,7 +15,12 @@ export async function readCommit(scratch: Scratch, sha: string): Promise<Commit 
   const head = stdout.subarray(0, stdout.indexOf('\n')).toString('latin1')
   const [, name, size] = /^([0-9a-f]{40}) commit (\d+)$/.exec(head) ?? []
   if (name === undefined) return null
-  return parseCommit(name, stdout.subarray(head.length + 1, head.length + 1 + Number(size)))
+  const {
+    author: _,
+    authored: __,
+    ...commit
+  } = parseCommit(name, stdout.subarray(head.length + 1, head.length + 1 + Number(size)))
+  return commit
 }
 
 /** The head of pull request N from the mirror's `refs/pull/N/head`, or null. */
@@ -61,18 +66,31 @@ export async function readLog(
     })
 }
 
-function parseCommit(sha: string, raw: Buffer): Commit {
+/** A commit with who wrote it. */
+export interface CommitText extends Commit {
+  /** The author's name. */
+  author: string
+  /** The author's name, address and date as the commit carries them: what a rebase leaves as it is. */
+  authored: string
+}
+
+/** Reads a commit object. */
+export function parseCommit(sha: string, raw: Buffer): CommitText {
   const end = raw.indexOf('\n\n')
-  const fields = raw.subarray(0, end).toString('latin1').split('\n')
+  const fields = raw.toString('latin1', 0, end).split('\n')
   const all = (name: string) =>
     fields.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1))
   const seconds = Number(/ (-?\d+) [+-]\d{4}$/.exec(all('committer')[0] ?? '')?.[1] ?? 0)
+  const encoding = all('encoding')[0]
+  const authored = decode(Buffer.from(all('author')[0] ?? '', 'latin1'), encoding)
   return {
     sha,
+    author: authored.replace(/ *<[^>]*>.*$/, ''),
+    authored,
     tree: all('tree')[0] ?? '',
     parents: all('parent'),
     committedAt: new Date(seconds * 1000).toISOString().replace('.000Z', 'Z'),
-    message: decode(raw.subarray(end + 2), all('encoding')[0]).trimEnd(),
+    message: decode(raw.subarray(end + 2), encoding).trimEnd(),
   }
 }
 

@@ -6,10 +6,17 @@ import { listChanges, makePatch } from './diff.ts'
 import { decideConflicts } from './decideConflicts.ts'
 import { exportTreeFiles, exportWorkTree } from './export.ts'
 import { findMergeBase, readCommit, readLog, readPullHead } from './history.ts'
+import { countLanguages } from './languages.ts'
+import { findLicense } from './license.ts'
 import { mergeThree } from './merge.ts'
-import { cloneMirror, findMirror, type Mirror } from './mirror.ts'
+import { cloneMirror, clonePath, findMirror, isThere, type Mirror } from './mirror.ts'
+import { findOverlap, listSymbols } from './overlap.ts'
 import type { GitHost, GitRepository } from './port.ts'
 import { createGit } from './process.ts'
+import { readPullHistory } from './pullHistory.ts'
+import { findReplacedAuthors } from './replacedAuthors.ts'
+import { refreshMirror } from './refreshMirror.ts'
+import { readRefs } from './refs.ts'
 import { checkName, inScratch, openScratch, type Scratch } from './scratch.ts'
 import { listSubmodules } from './submodules.ts'
 import { applyPatchTo, findMissingObjects, listTree, readFileAt, takePaths } from './trees.ts'
@@ -51,6 +58,17 @@ export function createGitHost(options: {
       const mirror = mirrors === null ? await cloneOnce(repository) : await findMirror(git, { repository, mirrors })
       return createRepository(await openScratch({ name: repository, git, mirror, cacheDir }))
     },
+    async refresh(repository, mirrors) {
+      await mkdir(home, { recursive: true })
+      if (mirrors !== null) {
+        await findMirror(git, { repository, mirrors })
+        return { isFetched: false }
+      }
+      const dir = clonePath(cacheDir, repository)
+      if (await isThere(dir)) await refreshMirror(git, { repository, dir, url: cloneUrl(repository) })
+      else await cloneOnce(repository)
+      return { isFetched: true }
+    },
   }
 }
 
@@ -58,10 +76,18 @@ export function createGitHost(options: {
 const scratches = new WeakMap<GitRepository, Scratch>()
 
 function createRepository(scratch: Scratch): GitRepository {
+  let heads: Promise<ReadonlyMap<number, string>> | null = null
   const repository: GitRepository = {
     name: scratch.name,
     commit: (sha) => readCommit(scratch, sha),
     pullHead: (number) => readPullHead(scratch, number),
+    pullHeads: () => (heads ??= readRefs(scratch).then((refs) => refs.heads)),
+    pullHistory: (merges) => readPullHistory(scratch, merges),
+    license: (commit) => findLicense(scratch, commit),
+    languages: (commit) => countLanguages(scratch, commit),
+    changedSymbols: (change, paths) => listSymbols(scratch, change, paths),
+    overlap: (earlier, later) => findOverlap(scratch, earlier, later),
+    replacedAuthors: (change, options) => findReplacedAuthors(scratch, change, options),
     mergeBase: (a, b) => findMergeBase(scratch, a, b),
     log: (base, head) => readLog(scratch, base, head),
     changes: (from, to) => listChanges(scratch, from, to),

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { LABELS, readConflicts } from './conflicts.ts'
 import type { MergeOutcome } from './port.ts'
 import type { GitCommand } from './process.ts'
-import { besideScratch, treeOf, type Scratch } from './scratch.ts'
+import { besideScratch, checkName, inScratch, treeOf, type Scratch } from './scratch.ts'
 
 const NOBODY = {
   GIT_AUTHOR_NAME: 'prchain',
@@ -80,4 +80,11 @@ export async function commitTree(
   const args = ['commit-tree', ...options, '-m', message, tree]
   const { stdout } = await scratch.git.run(args, { ...command, variables: NOBODY })
   return stdout.toString('latin1').trim()
+}
+
+/** The tree that merging one commit of the mirror into another makes, or null on a conflict, or where content is missing. */
+export async function mergeCommits(scratch: Scratch, ours: string, theirs: string): Promise<string | null> {
+  const args = ['merge-tree', '--write-tree', '--no-messages', checkName(scratch, ours), checkName(scratch, theirs)]
+  const { code, stdout } = await scratch.git.run(args, { ...inScratch(scratch), okCodes: [0, 1, 128] })
+  return code === 0 ? stdout.toString('latin1').trim() : null
 }

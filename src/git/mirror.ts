@@ -34,7 +34,7 @@ export async function cloneMirror(
   options: { repository: string; cacheDir: string; url: string },
 ): Promise<Mirror> {
   const { repository, cacheDir, url } = options
-  const path = join(cacheDir, 'mirrors', `${repositoryFolder(repository)}.git`)
+  const path = clonePath(cacheDir, repository)
   if (!(await isThere(path))) {
     await mkdir(dirname(path), { recursive: true })
     await withAside(cacheDir, async (aside) => {
@@ -47,18 +47,32 @@ export async function cloneMirror(
   return checkMirror(git, { repository, path })
 }
 
+/** Where the cache's own mirror of a repository is or will be. */
+export function clonePath(cacheDir: string, repository: string): string {
+  return join(cacheDir, 'mirrors', `${repositoryFolder(repository)}.git`)
+}
+
+/** What a fetch or clone that failed says, without what its URL holds of credentials. */
+export function remoteError(
+  cause: unknown,
+  does: 'clone' | 'fetch',
+  given: { repository: string; url: string },
+): GitError {
+  const said = (cause as Error).message
+  const kind = NO_SUCH_REPOSITORY.test(said) ? 'missing' : 'failed'
+  const next = 'check the name and the network, or give a folder of mirrors'
+  const from = withoutCredentials(given.url)
+  return new GitError(kind, `cannot ${does} ${given.repository} from ${from}; ${next}: ${said}`, { cause })
+}
+
 async function clone(git: Git, options: { repository: string; url: string; made: string }): Promise<void> {
   const { repository, url, made } = options
-  const from = withoutCredentials(url)
   try {
     await git.run(['clone', '--quiet', '--mirror', '--', url, made], { about: repository })
   } catch (cause) {
-    const said = (cause as Error).message
-    const kind = NO_SUCH_REPOSITORY.test(said) ? 'missing' : 'failed'
-    const next = 'check the name and the network, or give a folder of mirrors'
-    throw new GitError(kind, `cannot clone ${repository} from ${from}; ${next}: ${said}`, { cause })
+    throw remoteError(cause, 'clone', { repository, url })
   }
-  // The URL may hold a token, and nothing is ever fetched into a mirror again.
+  // The URL may hold a token; whoever fetches again gives it again.
   await git.run(['config', '--remove-section', 'remote.origin'], { about: repository, gitDir: made })
 }
 
@@ -79,6 +93,6 @@ async function checkMirror(git: Git, options: { repository: string; path: string
 }
 
 /** Whether anything has this name; a link that leads nowhere counts as nothing. */
-async function isThere(path: string): Promise<boolean> {
+export async function isThere(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null)) !== null
 }

@@ -46,6 +46,88 @@ export interface LeftOut {
   reason: 'ignored' | 'git-directory' | 'special-file' | 'too-large' | 'setup' | 'junk' | 'scaffold' | 'submodule'
 }
 
+/** A merge that GitHub names: which commit it says made it, so that merges that no text of git names are found too. */
+export interface KnownMerge {
+  number: number
+  mergeCommitSha: string
+  /** The branch's head as GitHub has it, or null. */
+  headSha: string | null
+  /** The branch that it was merged into, or null for the default one. */
+  baseRef: string | null
+}
+
+/** A path that a pull request changed. Counts are null for a binary file, and where the mirror lacks its content. */
+export interface PullFile {
+  /** As the result has it. */
+  path: string
+  /** Where it was renamed from, or null. */
+  oldPath: string | null
+  additions: number | null
+  deletions: number | null
+}
+
+/** A merged pull request as the history alone shows it. */
+export interface GitPull {
+  number: number
+  style: 'merge' | 'squash' | 'rebase'
+  /** H_t: the merge or squash commit, or the last rebased one. */
+  resultSha: string
+  /** B_t: the first parent of the merge or squash commit, or the parent of the first rebased commit. */
+  baseSha: string
+  /** `refs/pull/N/head`, or null where the mirror has none. */
+  headSha: string | null
+  /** The committer's date of `resultSha`, UTC. */
+  mergedAt: string
+  /** Of the merge or squash commit, without the number; of a rebase, the last commit's subject. */
+  title: string
+  /** What the merge or squash commit says below its subject and title; empty for a rebase, whose commits say it. */
+  body: string
+  /** The name that the pull request's first commit carries; never an account. */
+  author: string
+  /** The target branch, without `refs/heads/`. */
+  branch: string
+  /** diff(B_t, H_t), in path order. */
+  files: PullFile[]
+  /** Its own commits, oldest first: those of its branch without merges and without what the base reaches; of a rebase, as they are on the target. */
+  commits: { sha: string; message: string; author: string }[]
+  /** The number is this repository's: its head exists and agrees with the merge. Without it, the number may be anyone's. */
+  isProven: boolean
+  /** Pull requests whose heads its commits bring along, and that were not merged before it. */
+  absorbs: number[]
+  /** Pull requests on whose branches its own stands, and that were merged before it. */
+  standsOn: number[]
+  /** What to know of it, in words; why it is not proven among them. */
+  flags: string[]
+}
+
+/** What git alone knows of a repository's pull requests. */
+export interface PullHistory {
+  /** Without `refs/heads/`. */
+  defaultBranch: string
+  /** The commit that it is at. */
+  headSha: string
+  /** All of `refs/pull/N/head`, merged or not, by number. */
+  heads: ReadonlyMap<number, string>
+  /** In order of the merges: as they stand on the default branch, then on the others by name. A number occurs once. */
+  merged: GitPull[]
+}
+
+/** What a change is between two commits. */
+export interface ChangeRange {
+  baseSha: string
+  resultSha: string
+}
+
+/** What a later change has in common with an earlier one. */
+export interface ChangeOverlap {
+  /** Source files that both change, in path order, under the later one's names. */
+  files: string[]
+  /** Names that both change or add, sorted: defined in the changed lines, or around them, of one of the two at least. */
+  symbols: string[]
+  /** Lines that the later one replaces or deletes and the earlier one wrote. */
+  lines: number
+}
+
 /** A git object store for one repository: its mirror, read-only, and a scratch store above it for trees of ours. */
 export interface GitRepository {
   /** `owner/name`. */
@@ -54,6 +136,29 @@ export interface GitRepository {
   commit(sha: string): Promise<Commit | null>
   /** The head of pull request N from `refs/pull/N/head`, or null. */
   pullHead(number: number): Promise<string | null>
+  /** All of `refs/pull/N/head` by number. Read once. */
+  pullHeads(): Promise<ReadonlyMap<number, string>>
+  /**
+   * All merged pull requests that the history shows, those that GitHub names by `merges` included, in a few git
+   * processes. Content that the mirror lacks is not needed: counts are null there, and a flag says so.
+   */
+  pullHistory(merges?: readonly KnownMerge[]): Promise<PullHistory>
+  /** The SPDX id of a commit's licence file, or null where there is none or an unknown one. */
+  license(commit: string): Promise<string | null>
+  /** Shares of a commit's source bytes by language, the largest first. Generated, vendored and unknown files are left out. */
+  languages(commit: string): Promise<{ name: string; share: number }[]>
+  /** Names that a change defines, or that stand around its changed lines, sorted; of some paths where they are given. */
+  changedSymbols(change: ChangeRange, paths?: readonly string[]): Promise<string[]>
+  /** What `later` has in common with `earlier`. Throws {@link GitError} where the mirror lacks content of either. */
+  overlap(earlier: ChangeRange, later: ChangeRange): Promise<ChangeOverlap>
+  /**
+   * The commits of the target branch that wrote the source lines which a change replaces or deletes, by how many, most
+   * first. Bounded: the most changed files alone, and at most `limitMs` (5 s); `isWhole` says whether that was enough.
+   */
+  replacedAuthors(
+    change: ChangeRange,
+    options?: { limitMs?: number },
+  ): Promise<{ commits: { sha: string; lines: number }[]; isWhole: boolean }>
   /** The best common ancestor of two commits, or null. */
   mergeBase(a: string, b: string): Promise<string | null>
   /** Messages of the commits in `base..head`, oldest first. */
@@ -112,6 +217,12 @@ export interface GitRepository {
 export interface GitHost {
   /** Opens a repository: from the mirrors folder when given, else from the store's cache, cloned when absent. Throws {@link GitError} `not-a-mirror` or `missing`. */
   open(repository: string, mirrors: string | null): Promise<GitRepository>
+  /**
+   * Brings the store's own clone up to date, cloned when absent; a folder of mirrors is only read, and then `isFetched`
+   * is false. Killed at any moment, it leaves a clone that can be used. Repositories opened before do not see what it
+   * brought. Throws {@link GitError} `missing` or `failed`.
+   */
+  refresh(repository: string, mirrors: string | null): Promise<{ isFetched: boolean }>
 }
 
 /** Git that cannot do what was asked. */

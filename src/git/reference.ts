@@ -1,8 +1,8 @@
 import type { FileChange } from '../formats/chain.ts'
 import type { PullRequest } from '../formats/pullRequest.ts'
+import { findDifferences, nameSome } from './fileDifferences.ts'
 import { GitError, type Commit, type GitRepository } from './port.ts'
-
-const NAMED_DIFFERENCES = 5
+import { describeStanding } from './stageFlags.ts'
 
 /** What git says of a merged pull request: the commits that define it and its reference patch. */
 export interface ResolvedStage {
@@ -17,9 +17,21 @@ export interface ResolvedStage {
   changes: FileChange[]
   /** diff(B_t, H_t). */
   patch: Buffer
+  /** What to know of its commits, in words. */
+  flags: string[]
 }
 
-type Pull = Pick<PullRequest, 'number' | 'mergeCommitSha' | 'headSha' | 'commitCount' | 'files'>
+/** What a pull request says of its commits. `baseSha` is GitHub's, which goes stale and is only compared. */
+export type Pull = Pick<PullRequest, 'number' | 'mergeCommitSha' | 'headSha' | 'commitCount' | 'files' | 'baseSha'>
+
+/** Where a stage begins, and what was odd about finding that. */
+interface Found {
+  style: ResolvedStage['style']
+  baseSha: string
+  /** The head that agrees with the merge. */
+  headSha: string
+  flags: string[]
+}
 
 /** A path of the pull request's own file list. Counts are null where unknown or binary. */
 interface OwnFile {
@@ -51,47 +63,64 @@ export async function resolveStage(repository: GitRepository, pull: Pull): Promi
     )
   }
 
-  const { style, baseSha } =
-    merge.parents.length > 1
-      ? checkMerge(what, merge, headSha)
-      : await findBase(repository, { what, pull, merge, headSha })
+  const given = { what, pull, merge, headSha }
+  const found = merge.parents.length > 1 ? await checkMerge(repository, given) : await findBase(repository, given)
+  const { style, baseSha, flags } = found
+  const resolved = { style, baseSha, resultSha: merge.sha, headSha: found.headSha }
   return {
-    style,
-    baseSha,
-    resultSha: merge.sha,
-    headSha,
+    ...resolved,
     mergedAt: merge.committedAt,
     changes: await repository.changes(baseSha, merge.sha),
     patch: await repository.patch(baseSha, merge.sha),
+    flags: [...flags, ...(await describeStanding(repository, pull, { ...resolved, refHead: headSha }))],
   }
 }
 
-/** A merge is the pull request's when one of its further parents is the pull request's head. */
-function checkMerge(what: string, merge: Commit, headSha: string): { style: 'merge'; baseSha: string } {
+interface Given {
+  what: string
+  pull: Pull
+  merge: Commit
+  headSha: string
+}
+
+/** A merge is the pull request's when one of its further parents is the pull request's head, or stands on it. */
+async function checkMerge(repository: GitRepository, { what, pull, merge, headSha }: Given): Promise<Found> {
   const [baseSha = '', ...merged] = merge.parents
-  if (merged.includes(headSha)) return { style: 'merge', baseSha }
-  throw new GitError(
-    'failed',
-    `commit ${merge.sha} merges ${merged.join(', ')}, not ${headSha}, the head of ${what}: the number is another repository's, or the branch is another one`,
-  )
+  const head = [headSha, pull.headSha].find((sha) => sha !== null && merged.includes(sha))
+  const flags: string[] = []
+  if (head === undefined) {
+    const brought = (await repository.log(baseSha, merge.sha)).map(({ sha }) => sha)
+    if (!brought.includes(headSha)) {
+      throw new GitError(
+        'failed',
+        `commit ${merge.sha} merges ${merged.join(', ')}, not ${headSha}, the head of ${what}: the number is another repository's, or the branch is another one`,
+      )
+    }
+    flags.push(`it was merged as ${merged.join(', ')}, which stands on its head ${headSha}`)
+  }
+  const own = pull.files ?? (await ownFiles(repository, baseSha, head ?? headSha))
+  const differing = findDifferences(own, await repository.changes(baseSha, merge.sha))
+  if (differing.length > 0) flags.push(`its merge is not quite its file list: ${nameSome(differing)}`)
+  return { style: 'merge', baseSha, headSha: head ?? headSha, flags }
 }
 
 /** A squash commit's parent, or the parent of the first rebased commit: whichever explains the file list. */
-async function findBase(
-  repository: GitRepository,
-  given: { what: string; pull: Pull; merge: Commit; headSha: string },
-): Promise<{ style: 'squash' | 'rebase'; baseSha: string }> {
-  const { what, pull, merge, headSha } = given
+async function findBase(repository: GitRepository, { what, pull, merge, headSha }: Given): Promise<Found> {
   const [parent] = merge.parents
   if (parent === undefined) throw new GitError('failed', `commit ${merge.sha}, the merge of ${what}, has no parent`)
+  if (merge.sha === headSha && pull.files === null) return forwarded(parent)
   const squash = await compare(parent)
-  if (squash.length === 0) return { style: 'squash', baseSha: parent }
+  if (squash.length === 0) return { style: 'squash', baseSha: parent, headSha, flags: [] }
 
   const branchPoint = await repository.mergeBase(parent, headSha)
   const count = pull.commitCount || (branchPoint === null ? 0 : (await repository.log(branchPoint, headSha)).length)
   const base = count > 1 ? await ancestorOf(repository, merge, count) : null
   const rebase = base === null ? [] : await compare(base)
-  if (base !== null && rebase.length === 0) return { style: 'rebase', baseSha: base }
+  if (base !== null && rebase.length === 0) return { style: 'rebase', baseSha: base, headSha, flags: [] }
+  if (pull.files === null && branchPoint !== null && (await isMergeOf(branchPoint, parent))) {
+    const flag = `its branch holds more than it brought, for its base had that already: ${nameSome(squash)}`
+    return { style: 'squash', baseSha: parent, headSha, flags: [flag] }
+  }
 
   const asSquash = `as a squash of ${parent}: ${nameSome(squash)}`
   const asRebase = base === null ? '' : `; as ${count} rebased commits on ${base}: ${nameSome(rebase)}`
@@ -100,9 +129,22 @@ async function findBase(
     `${what}: reference patch does not match the pull request's own file list, ${asSquash}${asRebase}`,
   )
 
+  /** The head is on the target itself: only the number of commits says where it began. */
+  async function forwarded(first: string): Promise<Found> {
+    const began = pull.commitCount > 1 ? await ancestorOf(repository, merge, pull.commitCount) : null
+    const flags = pull.commitCount > 0 ? [] : ['its head is on its target: taken as one commit, nothing says how many']
+    return { style: 'rebase', baseSha: began ?? first, headSha, flags }
+  }
+
+  /** Whether merging the head makes the very tree of the squash. */
+  async function isMergeOf(base: string, ours: string): Promise<boolean> {
+    const merged = await repository.mergeTrees({ base, ours, theirs: headSha })
+    return merged.kind === 'clean' && merged.tree === merge.tree
+  }
+
   async function compare(baseSha: string): Promise<string[]> {
     const own = pull.files ?? (await ownFiles(repository, baseSha, headSha))
-    return differences(own, await repository.changes(baseSha, merge.sha))
+    return findDifferences(own, await repository.changes(baseSha, merge.sha))
   }
 }
 
@@ -122,31 +164,4 @@ async function ancestorOf(repository: GitRepository, commit: Commit, count: numb
     current = await repository.commit(parent)
   }
   return null
-}
-
-/** What differs between the pull request's own file list and what its commits changed, a phrase each. */
-function differences(own: readonly OwnFile[], changes: readonly FileChange[]): string[] {
-  const changed = new Map(changes.map((change) => [change.path, change]))
-  const listed = new Set(own.map(({ path }) => path))
-  const found: string[] = []
-  for (const { path, additions, deletions } of own) {
-    const change = changed.get(path)
-    if (!change) {
-      found.push(`${path} is listed and not changed`)
-      continue
-    }
-    // GitHub counts a binary file's lines as 0, git as none.
-    if (change.additions === null || change.deletions === null || additions === null || deletions === null) continue
-    if (change.additions === additions && change.deletions === deletions) continue
-    found.push(
-      `${path} is listed with +${additions} -${deletions} and changed by +${change.additions} -${change.deletions}`,
-    )
-  }
-  for (const path of changed.keys()) if (!listed.has(path)) found.push(`${path} is changed and not listed`)
-  return found
-}
-
-function nameSome(found: readonly string[]): string {
-  const more = found.length - NAMED_DIFFERENCES
-  return `${found.slice(0, NAMED_DIFFERENCES).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
 }

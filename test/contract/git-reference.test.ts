@@ -109,6 +109,80 @@ describe('the stage of a pull request', () => {
       message: expect.stringMatching(new RegExp(`${sha}.*acme/widgets#5`)),
     })
   })
+
+  it('is a merge of what stands on the head too, and of GitHub’s head where the ref was moved; both are said', async () => {
+    const lab = await makeLab()
+    const head = await branch(lab, [{ 'new.txt': 'n\n' }])
+    lab.git('checkout', '--quiet', 'work')
+    const onTop = await lab.commit({ 'new.txt': 'n\nm\n' }, 'mended by whoever merged')
+    lab.git('checkout', '--quiet', 'main')
+    lab.git('merge', '--quiet', '--no-ff', '-m', 'Merge pull request #5 from ada/work', 'work')
+    expect(await resolveStage(lab.repository, pull(lab, {}))).toMatchObject({
+      style: 'merge',
+      headSha: head,
+      flags: [
+        expect.stringContaining(`merged as ${onTop}, which stands on its head ${head}`),
+        expect.stringContaining('new.txt is listed with +1 -0 and changed by +2 -0'),
+      ],
+    })
+    lab.git('update-ref', 'refs/pull/5/head', 'HEAD~1')
+    const moved = lab.git('rev-parse', 'HEAD~1')
+    expect(await resolveStage(lab.repository, pull(lab, { headSha: onTop }))).toMatchObject({
+      headSha: onTop,
+      flags: [`GitHub names ${onTop} as its head, refs/pull/5/head is ${moved}`],
+    })
+  })
+
+  it('says by how much GitHub’s base is behind B_t, and does not use it', async () => {
+    const lab = await makeLab()
+    const stale = lab.git('rev-parse', 'HEAD')
+    await branch(lab, [{ 'new.txt': 'n\n' }])
+    await lab.commit({ 'foreign.txt': 'f\n' })
+    const base = await lab.commit({ 'other.txt': 'o\n' })
+    lab.git('merge', '--quiet', '--no-ff', '-m', 'Merge pull request #5 from ada/work', 'work')
+    const stage = await resolveStage(lab.repository, pull(lab, { baseSha: stale }))
+    expect(stage).toMatchObject({
+      baseSha: base,
+      flags: [`GitHub names ${stale} as its base, 2 commits behind B_t`],
+    })
+    expect(stage.changes.map(({ path }) => path)).toEqual(['new.txt'])
+    expect(await resolveStage(lab.repository, pull(lab, { baseSha: base }))).toMatchObject({ flags: [] })
+  })
+
+  it('tells a pull request that it absorbed from one on which its branch stands', async () => {
+    const lab = await makeLab()
+    lab.git('update-ref', 'refs/pull/3/head', await branch(lab, [{ 'three.txt': '3\n' }]))
+    lab.git('checkout', '--quiet', 'work')
+    lab.git('update-ref', 'refs/pull/4/head', await lab.commit({ 'four.txt': '4\n' }))
+    lab.git('update-ref', 'refs/pull/5/head', await lab.commit({ 'five.txt': '5\n' }))
+    lab.git('checkout', '--quiet', 'main')
+    const base = await lab.commit({ 'three.txt': '3\n' }, 'Three (#3)')
+    await lab.commit({ 'four.txt': '4\n', 'five.txt': '5\n' }, 'Five (#5)')
+    const stage = await resolveStage(lab.repository, pull(lab, { commitCount: 3 }))
+    expect(stage).toMatchObject({ style: 'squash', baseSha: base })
+    expect(stage.changes.map(({ path }) => path)).toEqual(['five.txt', 'four.txt'])
+    expect(stage.flags).toEqual([
+      expect.stringContaining('three.txt'),
+      'its branch stands on #3, which B_t already has',
+      'it absorbed #4: its patch holds that change too',
+    ])
+  })
+
+  it('is a rebase where the head itself is on the target, as long as the commits are many', async () => {
+    const lab = await makeLab()
+    const base = lab.git('rev-parse', 'HEAD')
+    await branch(lab, [{ 'x.txt': 'x\n' }, { 'y.txt': 'y\n' }])
+    lab.git('merge', '--quiet', '--ff-only', 'work')
+    expect(await resolveStage(lab.repository, pull(lab, { commitCount: 2 }))).toMatchObject({
+      style: 'rebase',
+      baseSha: base,
+      flags: [],
+    })
+    expect(await resolveStage(lab.repository, pull(lab, { commitCount: 0 }))).toMatchObject({
+      baseSha: lab.git('rev-parse', 'HEAD~1'),
+      flags: [expect.stringContaining('nothing says how many')],
+    })
+  })
 })
 
 /** A branch `work` of one commit for each set of files, as the head of pull request 5; main stays where it was. */
