@@ -93,6 +93,17 @@ describe('the pull requests that a history shows', () => {
     expect(second).toMatchObject({ number: 6, style: 'rebase', baseSha: rebased, isProven: true })
   })
 
+  it('takes no head for rebased that a merge brought along, though a copy of it is on main', async () => {
+    const lab = await makeLab()
+    const head = await branch(lab, 5, { 'x.txt': 'x\n' }, 'add x')
+    await branch(lab, 6, { 'y.txt': 'y\n' }, 'add y', 'pull-5')
+    lab.git('checkout', '--quiet', 'main')
+    await lab.commit({ 'other.txt': 'o\n' })
+    lab.git('cherry-pick', head)
+    merge(lab, 'Merge pull request #6 from ada/more')
+    expect(await read(lab)).toMatchObject([{ number: 6, absorbs: [5], isProven: true }])
+  })
+
   it('says which pull requests one absorbed, and on which its branch stands', async () => {
     const lab = await makeLab()
     await branch(lab, 1, { 'one.txt': '1\n' }, 'one')
