@@ -86,6 +86,7 @@ describe('the pull requests that a history shows', () => {
     const rebased = lab.git('rev-parse', 'HEAD')
     await branch(lab, 6, { 'z.txt': 'z\n' }, 'add z')
     lab.git('merge', '--quiet', '--ff-only', 'pull-6')
+    await lab.commit({ 'old.txt': 'o\n' }, 'Of a former home (#5)')
     const [first, second] = await read(lab)
     expect(first).toMatchObject({ number: 5, style: 'rebase', baseSha: base, resultSha: rebased, isProven: true })
     expect(first!.commits.map(({ message }) => message)).toEqual(['add x', 'add y'])
@@ -132,6 +133,7 @@ describe('the pull requests that a history shows', () => {
     const pulls = await read(lab, [
       { number: 5, mergeCommitSha: landed, headSha, baseRef: 'main' },
       { number: 6, mergeCommitSha: fixed, headSha: null, baseRef: 'release' },
+      { number: 7, mergeCommitSha: 'e'.repeat(40), headSha: null, baseRef: 'gone' },
     ])
     expect(pulls).toMatchObject([
       { number: 5, branch: 'main', style: 'squash', isProven: true, flags: [expect.stringContaining('by force')] },
