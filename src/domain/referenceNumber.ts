@@ -51,7 +51,7 @@ export function rewriteNumbers(prose: string, space: NumberSpace): string {
 
 /** The numbers `#N` of a rewritten text with their offsets, in text order. */
 export function readNumbers(text: string): { number: number; start: number; end: number }[] {
-  return [...text.matchAll(/(?<![A-Za-z0-9/&#])#([1-9]\d{0,8})(?![A-Za-z0-9])/g)].map((found) => ({
+  return [...text.matchAll(/(?<![A-Za-z0-9/&#])#([1-9]\d{0,8})(?![A-Za-z0-9…]|\.\.\.)/g)].map((found) => ({
     number: Number(found[1]),
     start: found.index,
     end: found.index + found[0].length,

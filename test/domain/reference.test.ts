@@ -81,6 +81,7 @@ describe('forms of a reference', () => {
     ['an anchor', 'See https://example.com/page#12 and docs/page#12'],
     ['an entity', 'An &#12; entity'],
     ['a longer token', 'Colour #12ab34 and #12x'],
+    ['a number that was cut off', 'Fix the parser (since #12… and #13...'],
     ['itself', 'This is #50'],
     ['one merged later', 'Prepares #60'],
     ['a number that is no pull request', 'See #999'],
