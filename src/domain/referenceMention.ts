@@ -78,15 +78,22 @@ function maskLines(prose: string, written: string, isTemplate: (line: string) =>
 /** The issues that the people of a pull request say in its title, body or commits that it closes, each with the sentence. */
 export function readClosings(pull: PullRequest): Map<number, string> {
   const space = numberSpace(pull)
-  const own = pull.texts.filter(({ source, isBot }) => !isBot && ['title', 'body', 'commit'].includes(source))
   const closings = new Map<number, string>()
-  for (const from of own) {
-    // What a text closes stands in it as it is: a subject's suffix included.
-    for (const { number, isClosing, quote } of readMentions({ ...from, source: 'body' }, space))
-      if (isClosing && !closings.has(number)) closings.set(number, quote)
+  for (const from of pull.texts) {
+    if (from.isBot || !OWN.has(from.source) || !MAY_CLOSE.test(from.text)) continue
+    const text = rewriteNumbers(maskMarkup(from.text), space)
+    for (const { number, start } of readNumbers(text)) {
+      if (closings.has(number) || !CLOSING.test(text.slice(Math.max(0, start - REACH), start))) continue
+      const sentence = splitSentences(text, from.text).find((one) => one.start <= start && start < one.end)
+      const at = { start: start - (sentence?.start ?? 0), isFromLeadIn: false }
+      closings.set(number, sentence ? quoteSentence(from.text, sentence, at) : '')
+    }
   }
   return closings
 }
+
+const OWN: ReadonlySet<EvidenceText['source']> = new Set(['title', 'body', 'commit'] as const)
+const MAY_CLOSE = /\b(?:close|fix|resolve)/i
 
 function quoteSentence(text: string, sentence: Sentence, at: { start: number; isFromLeadIn: boolean }): string {
   const collapse = (part: string) => part.replace(/\s+/g, ' ').trim()
