@@ -30,9 +30,9 @@ export interface LabelledText {
   labels: Label[]
 }
 
-/** The labelled texts, in the order of `labels.jsonl`. Throws on a line that is no label. */
-export function readLabelledTexts(): LabelledText[] {
-  const lines = readFileSync(join(import.meta.dirname, 'labels.jsonl'), 'utf8')
+/** The labelled texts, of `labels.jsonl` or `held.jsonl`, in their order. Throws on a line that is no label. */
+export function readLabelledTexts(name: string): LabelledText[] {
+  const lines = readFileSync(join(import.meta.dirname, name), 'utf8')
     .trim()
     .split('\n')
   const texts = new Map<string, LabelledText>()
@@ -40,7 +40,7 @@ export function readLabelledTexts(): LabelledText[] {
     const { repository, pullRequest, source, where, sha256 } = one
     const key = `${repository} ${pullRequest} ${where}`
     const text = texts.get(key) ?? { repository, pullRequest, source, where, sha256, labels: [] }
-    if (text.sha256 !== sha256) throw new Error(`labels.jsonl gives ${key} two digests; keep the true one`)
+    if (text.sha256 !== sha256) throw new Error(`${name} gives ${key} two digests; keep the true one`)
     text.labels.push(one)
     texts.set(key, text)
   }

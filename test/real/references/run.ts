@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 import { digestOf } from '../../../src/domain/digest.ts'
 import { parseReferences } from '../../../src/domain/reference.ts'
 import { createReferenceContext } from '../../../src/domain/referenceContext.ts'
+import type { Reference } from '../../../src/formats/chain.ts'
+import type { PullRequest } from '../../../src/formats/pullRequest.ts'
 import { readHistory } from './history.ts'
 import { readLabelledTexts, type LabelledText } from './labels.ts'
 import { buildPulls } from './pulls.ts'
@@ -21,32 +23,55 @@ if (!mirrors || !data || !existsSync(mirrors) || !existsSync(join(data, 'github'
   process.exit(2)
 }
 
-const units: Unit[] = []
-const absent: string[] = []
-/** Texts that the mirror or the recording does not have as they were labelled. */
-const lost: string[] = []
-let texts = 0
-for (const [repository, labelled] of Map.groupBy(readLabelledTexts(), (text) => text.repository)) {
-  const gitDir = join(mirrors, `${repository.replace('/', '__')}.git`)
-  if (!existsSync(gitDir)) absent.push(`${repository}, ${labelled.length} texts: no ${gitDir}`)
-  else units.push(...measure(repository, gitDir, labelled))
+interface Measured {
+  units: Unit[]
+  texts: number
+  /** Texts that were not measured, and why. */
+  absent: string[]
+  /** Those that the mirror or the recording does not have as they were labelled. */
+  lost: string[]
 }
-console.log(formatTable(units, texts))
-console.log(formatMisses(units))
-for (const line of [...absent, ...lost]) console.log(`not measured: ${line}`)
-if (texts === 0 || lost.length > 0) process.exitCode = 1
 
-function measure(repository: string, gitDir: string, labelled: LabelledText[]): Unit[] {
+const sets = ['labels.jsonl', 'held.jsonl'].map((name) => {
+  const measured: Measured = { units: [], texts: 0, absent: [], lost: [] }
+  return { name, labelled: readLabelledTexts(name), measured }
+})
+for (const repository of new Set(sets.flatMap(({ labelled }) => labelled.map((text) => text.repository)))) {
+  const gitDir = join(mirrors, `${repository.replace('/', '__')}.git`)
+  const find = existsSync(gitDir) ? createFinder(repository, gitDir) : null
+  for (const { labelled, measured } of sets) {
+    const texts = labelled.filter((text) => text.repository === repository)
+    if (find) texts.forEach((text) => measure(text, find, measured))
+    else measured.absent.push(`${repository}, ${texts.length} texts: no ${gitDir}`)
+  }
+}
+for (const { name, measured } of sets) {
+  console.log(`${name}: ${formatTable(measured.units, measured.texts)}`)
+  if (name === 'labels.jsonl') console.log(`${formatMisses(measured.units)}\n`)
+  for (const line of [...measured.absent, ...measured.lost]) console.log(`not measured: ${line}`)
+  if (measured.texts === 0 || measured.lost.length > 0) process.exitCode = 1
+}
+
+/** Gives a pull request of the repository and its references. */
+type Finder = (number: number) => { pull: PullRequest; references: Reference[] } | null
+
+function createFinder(repository: string, gitDir: string): Finder {
   const pulls = buildPulls(repository, readHistory(gitDir), readRecording(data!, repository))
   const context = createReferenceContext([...pulls.values()])
-  return labelled.flatMap((text) => {
-    const pull = pulls.get(text.pullRequest)
-    const written = pull?.texts.find(({ url }) => url === text.where)
-    if (!pull || !written || digestOf(written.text) !== `sha256:${text.sha256}`) {
-      lost.push(`${repository} ${text.pullRequest} ${text.where}: ${written ? 'another text' : 'not there'}`)
-      return []
-    }
-    texts += 1
-    return compareText(text, written, parseReferences(pull, context))
-  })
+  return (number) => {
+    const pull = pulls.get(number)
+    return pull ? { pull, references: parseReferences(pull, context) } : null
+  }
+}
+
+function measure(text: LabelledText, find: Finder, measured: Measured): void {
+  const found = find(text.pullRequest)
+  const written = found?.pull.texts.find(({ url }) => url === text.where)
+  if (!found || !written || digestOf(written.text) !== `sha256:${text.sha256}`) {
+    const why = written ? 'another text' : 'not there'
+    measured.lost.push(`${text.repository} ${text.pullRequest} ${text.where}: ${why}`)
+    return
+  }
+  measured.texts += 1
+  measured.units.push(...compareText(text, written, found.references))
 }
