@@ -39,7 +39,8 @@ export function parseReferences(pull: PullRequest, context: ReferenceContext): R
   if (pull.isBot || !context.mergedAt.has(pull.number)) return []
   const space = numberSpace(pull, context.pullOfSha)
   const references = new Map<string, Reference>()
-  const mentions = pull.texts.flatMap((text) => readMentions(text, space, context.isTemplate))
+  const reading = { isTemplate: context.isTemplate, number: pull.number, isCarriedOver: isCarriedOver(pull) }
+  const mentions = pull.texts.flatMap((text) => readMentions(text, space, reading))
   const named = new Set(mentions.map(({ number }) => number))
   const unsaid = pull.closes.filter((number) => !named.has(number)).map((number) => silentClosing(number))
   for (const mention of [...mentions, ...unsaid]) {
@@ -56,6 +57,18 @@ export function parseReferences(pull: PullRequest, context: ReferenceContext): R
   const cited = new Set(found.filter(({ isBot, viaIssue }) => !isBot && viaIssue === null).map(({ to }) => to))
   return cited.size > MAX_CITED ? found.map((reference) => ({ ...reference, cue: 'releases' })) : found
 }
+
+/** Whether a pull request brings changes that were made already to another line of releases: by its branch, or as it says. */
+function isCarriedOver({ baseRef, title, texts }: PullRequest): boolean {
+  if (baseRef !== null && RELEASE_LINE.test(baseRef)) return true
+  const says = (text: string) => /\b(?:back|forward)-?port|\(cherry picked from commit|\bcherry-pick/i.test(text)
+  return (
+    says(title) ||
+    texts.some(({ source, text, isBot }) => !isBot && (source === 'body' || source === 'commit') && says(text))
+  )
+}
+
+const RELEASE_LINE = /^(?:maint|release|stable|support|hotfix|backport)|(?:^|[/_-])v?\d+(?:\.(?:\d+|x))*$/i
 
 type Target = Pick<Reference, 'to' | 'viaIssue' | 'viaText' | 'cue'>
 

@@ -13,7 +13,7 @@ export interface ReferenceContext {
   knownPulls: ReadonlySet<number>
   /** When the merged ones were merged. */
   mergedAt: ReadonlyMap<number, string>
-  /** The pull request whose merge commit a full or abbreviated sha is; null for none, or several. */
+  /** The pull request whose merge commit, or commit of its branch, a full or abbreviated sha is; null for none, or several. */
   pullOfSha: (sha: string) => number | null
   /** The issues that a merged pull request of a person closes, in its own words or as GitHub says. */
   closedBy: ReadonlyMap<number, ReadonlySet<number>>
@@ -62,12 +62,18 @@ export function createReferenceContext(
 }
 
 function shaResolver(merged: readonly PullRequest[]): ReferenceContext['pullOfSha'] {
-  const commits = new Map<string, { sha: string; number: number }[]>()
-  for (const { mergeCommitSha: sha, number } of merged)
-    if (sha !== null) push(commits, sha.slice(0, 7), { sha, number })
+  const commits = new Map<string, { sha: string; number: number; isMerge: boolean }[]>()
+  for (const { mergeCommitSha, number, texts } of merged) {
+    const shas = new Set([mergeCommitSha, ...texts.map(({ sha }) => sha)])
+    for (const sha of shas)
+      if (sha !== null) push(commits, sha.slice(0, 7), { sha, number, isMerge: sha === mergeCommitSha })
+  }
   return (sha) => {
     const found = (commits.get(sha.slice(0, 7)) ?? []).filter((commit) => commit.sha.startsWith(sha))
-    return found.length === 1 ? found[0]!.number : null
+    // Branches that stand on one another share commits, so a merge's own counts before a branch's.
+    const merges = found.filter(({ isMerge }) => isMerge)
+    const numbers = new Set((merges.length > 0 ? merges : found).map(({ number }) => number))
+    return numbers.size === 1 ? [...numbers][0]! : null
   }
 }
 

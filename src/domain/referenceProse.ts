@@ -38,6 +38,7 @@ function maskBlocks(text: string): string {
   let isInComment = false
   let isAfterBlank = true
   let isInCode = false
+  let isInCallout = false
   let listIndent: number | null = null
 
   const maskLine = (line: string): string => {
@@ -54,6 +55,12 @@ function maskBlocks(text: string): string {
       isAfterBlank = isAfterBlank || (!wasInComment && line.trim() === '')
       return visible
     }
+    // A callout is its author's own prose, written as a quotation.
+    if (/^\s*>/.test(visible)) {
+      const isCallout = /^\s*>\s*\[!(?:note|tip|important|warning|caution)\]/i.test(visible)
+      isInCallout ||= isCallout
+      if (isInCallout) return isCallout ? blank(line) : visible.replace('>', ' ')
+    } else isInCallout = false
     const opened = openFence(visible)
     // What a comment left of its line is not indented by it.
     const indent = wasInComment ? 0 : widthOf(line)
