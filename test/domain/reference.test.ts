@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { scoreReferences } from '../../src/domain/chain.ts'
 import { findReferences } from '../../src/domain/reference.ts'
 import { findNamedNumbers } from '../../src/domain/referenceNumber.ts'
 import type { Cue } from '../../src/formats/chain.ts'
-import type { EvidenceText, PullRequest } from '../../src/formats/pullRequest.ts'
+import type { EvidenceText, IssueThread, PullRequest } from '../../src/formats/pullRequest.ts'
 
 type Text = Partial<EvidenceText> & { text: string }
 
@@ -41,11 +42,16 @@ function pull(number: number, texts: (string | Text)[] = [], changes: Partial<Pu
 }
 
 /** References of #50 with these texts, where #10 to #20 are earlier and #60 is later; 7 and 8 are issues. */
-function cited(texts: (string | Text)[], others: PullRequest[] = [], changes: Partial<PullRequest> = {}) {
+function cited(
+  texts: (string | Text)[],
+  others: PullRequest[] = [],
+  changes: Partial<PullRequest> = {},
+  issues: IssueThread[] = [],
+) {
   const earlier = Array.from({ length: 11 }, (_, index) => pull(10 + index))
   const replaced = new Set(others.map(({ number }) => number))
   const pulls = [...earlier, pull(60)].filter(({ number }) => !replaced.has(number))
-  return findReferences([...pulls, ...others, pull(50, texts, changes)]).filter(({ from }) => from === 50)
+  return findReferences([...pulls, ...others, pull(50, texts, changes)], issues).filter(({ from }) => from === 50)
 }
 
 const numbers = (text: string | Text) => cited([text]).map(({ to }) => to)
@@ -59,6 +65,9 @@ describe('forms of a reference', () => {
     ['Needs acme/tool#12', [12]],
     ['Needs ACME/Tool#12', [12]],
     ['Needs GH-12', [12]],
+    ['Needs PR 12 and tool#13', [12, 13]],
+    ['Needs #12/#13', [12, 13]],
+    ['> [!NOTE]\n> Needs #12\n\n> #13', [12]],
     ['See https://github.com/acme/tool/pull/12.', [12]],
     ['See https://github.com/acme/tool/pull/12/files#diff-0', [12]],
     ['See https://github.com/acme/tool/issues/12#issuecomment-99', [12]],
@@ -75,6 +84,7 @@ describe('forms of a reference', () => {
     ['an anchor', 'See https://example.com/page#12 and docs/page#12'],
     ['an entity', 'An &#12; entity'],
     ['a longer token', 'Colour #12ab34 and #12x'],
+    ['a number that was cut off', 'Fix the parser (since #12… and #13...'],
     ['itself', 'This is #50'],
     ['one merged later', 'Prepares #60'],
     ['a number that is no pull request', 'See #999'],
@@ -149,9 +159,27 @@ describe('text that nobody says', () => {
     ])
   })
 
-  test("the texts of bots and the pull requests of bots don't count", () => {
-    expect(cited([{ text: 'Extends #12', isBot: true }])).toEqual([])
+  test('what a bot says is told as such and weighs nothing, and the pull requests of bots cite none', () => {
+    const said = cited([{ text: 'Extends #12', isBot: true }])
+    expect(said).toMatchObject([{ to: 12, isBot: true }])
+    expect(scoreReferences(said)).toBe(0)
     expect(cited(['Extends #12'], [], { isBot: true })).toEqual([])
+  })
+
+  test.each(['## Changelog', "### What's Changed", '# Full changelog'])(
+    'a list of changes under "%s" is none',
+    (heading) => {
+      expect(numbers(`Extends #13\n\n${heading}\n\n- A parser by @ann in #12\n#### More\n#14\n`)).toEqual([13])
+      expect(numbers(`${heading}\n- in #12\n# Why\nExtends #13`)).toEqual([13])
+    },
+  )
+
+  test('a line that several people have word for word in their pull requests is a template, and a series is none', () => {
+    const line = 'See https://github.com/acme/tool/pull/12 for how to write tests'
+    const others = (authors: string[]) =>
+      authors.map((author, index) => pull(20 + index, [{ text: `Change\n${line}`, author }]))
+    expect(cited([line], others(['bob', 'cid', 'dan', 'eve']))).toEqual([])
+    expect(cited([line], others(['ann', 'ann', 'ann', 'ann']))).toHaveLength(1)
   })
 })
 
@@ -186,6 +214,17 @@ describe('cues', () => {
     ['Reverts #12', { 12: 'reverts' }],
     ['Backport of #12', { 12: 'backports' }],
     ['Cherry-picked from #12', { 12: 'backports' }],
+    ['Ports of #12', { 12: 'backports' }],
+    ['Same as #12, but for columns', { 12: 'sibling' }],
+    ['Stacked on #12', { 12: 'extends' }],
+    ['Split out of #12', { 12: 'extends' }],
+    ['Uses the cursor from #12', { 12: 'extends' }],
+    ['Add release notes for #12', { 12: 'extends' }],
+    ['Fix the typo noted at #12', { 12: 'extends' }],
+    ['#12 and #13 added support for names', { 12: 'extends', 13: 'extends' }],
+    ['Put back the test that was accidentally dropped in #12', { 12: 'fixes' }],
+    ['As fast as it was before #12', { 12: 'fixes' }],
+    ['Fix the build following #12', { 12: 'fixes' }],
   ])('%s', (text, expected) => expect(cues(text)).toEqual(expected))
 
   test('lines of a comment that is not wrapped are sentences of their own', () => {
@@ -253,7 +292,7 @@ describe('references through an issue', () => {
       text: 'Like https://github.com/acme/tool/issues/7, this comes from rounding.',
     }
     expect(cited([review], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'sibling', source: 'review' }])
-    expect(cited(['More of what #7 asks for'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'extends' }])
+    expect(cited(['More of what #7 asks for'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'mentions' }])
     expect(cited(['Not related to #7'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'contrasts' }])
   })
 
@@ -262,13 +301,16 @@ describe('references through an issue', () => {
     'Closes: #7',
     'Closes part of #7',
     'Fixes #8, #7 and #9',
-    'Fixes #7. Discussed at length in #7.',
-  ])('two pull requests that close one issue are not linked: %s', (text) => expect(cited([text], [closer])).toEqual([]))
+    'Fixes the regression of #7. Fixes #7.',
+  ])('two pull requests that close one issue are told to, which alone makes no link: %s', (text) => {
+    const found = cited([text], [closer])
+    expect(new Set(found.map(({ to, viaIssue }) => `${to} ${viaIssue}`))).toEqual(new Set(['12 7']))
+    expect(found.at(-1)).toMatchObject({ cue: 'mentions', viaText: closer.texts[0]!.text })
+  })
 
-  test('one that closes the issue again and says what was wrong with the first is linked', () => {
-    expect(cited(['Fixes #7. The fix of #7 was incomplete.'], [closer])).toMatchObject([
-      { to: 12, viaIssue: 7, cue: 'fixes' },
-    ])
+  test('one that closes the issue again and says what was wrong with the first says so', () => {
+    const found = cited(['Fixes #7. The fix of #7 was incomplete.'], [closer])
+    expect(found.map(({ cue }) => cue)).toEqual(['mentions', 'fixes'])
   })
 
   test('speaking of the same issue is not closing it', () => {
@@ -277,9 +319,67 @@ describe('references through an issue', () => {
     expect(cited(['More for #7'], [pull(12, [{ text: 'Fixes #7', isBot: true }])])).toEqual([])
   })
 
+  const thread = (texts: (string | Text)[]): IssueThread => ({
+    format: 'prchain.issue/1',
+    ...{ repository: 'acme/tool', number: 7, author: 'eve', isBot: false, createdAt: null, labels: [] },
+    url: 'https://github.com/acme/tool/issues/7',
+    texts: texts.map((text) => ({
+      ...{ source: 'body', url: null, author: 'eve', isBot: false, sha: null },
+      ...(typeof text === 'string' ? { text } : text),
+    })),
+  })
+
+  test('a pull request that closes or names an issue cites what the issue was opened from, in the words of the issue', () => {
+    const issues = [thread(['Windows is broken since #12, see also #60'])]
+    const via = { to: 12, viaIssue: 7, cue: 'fixes', viaText: 'Windows is broken since #12, see also #60' }
+    expect(cited(['Fixes #7'], [], {}, issues)).toMatchObject([{ ...via, source: 'body', text: 'Fixes #7' }])
+    expect(cited([{ source: 'comment', text: 'As in #7' }], [], {}, issues)).toMatchObject([
+      { ...via, source: 'comment' },
+    ])
+    expect(cited(['Nothing'], [], { closes: [7] }, issues)).toMatchObject([{ ...via, source: 'closing', text: '' }])
+  })
+
+  test('an issue that cites many pull requests, or whose bot does, leads to none', () => {
+    const many = Array.from({ length: 9 }, (_, index) => `Fixed by #${10 + index}.`).join(' ')
+    expect(cited(['Fixes #7'], [], {}, [thread([many])])).toEqual([])
+    expect(cited(['Fixes #7'], [], {}, [thread([{ text: 'Since #12', isBot: true }])])).toEqual([])
+  })
+
+  test('one that GitHub says closes the issue counts as one that says so itself', () => {
+    const silent = pull(12, [], { closes: [7] })
+    expect(cited(['More for #7'], [silent])).toMatchObject([{ to: 12, viaIssue: 7, viaText: null }])
+    expect(cited(['More for #7'], [closer])).toMatchObject([{ viaText: closer.texts[0]!.text }])
+  })
+
   test('of several that closed it, the last one before is cited, and none that came later', () => {
     const closers = [closer, pull(15, [{ source: 'commit', text: 'Again\n\nResolves #7' }]), pull(60, ['Fixes #7'])]
     expect(cited(['More for #7'], closers).map(({ to }) => to)).toEqual([15])
+  })
+})
+
+describe('changes that are carried over', () => {
+  const commit = (text: string): Text => ({ source: 'commit', text })
+
+  test('on the branch of a release, the number at the end of a subject is the change that was brought', () => {
+    const brought = [commit('Fix the regression of spaces (#12)'), commit('Widen (#13)')]
+    expect(cited(brought, [], { baseRef: 'maintenance/1.26.x' })).toMatchObject([
+      { to: 12, cue: 'backports' },
+      { to: 13, cue: 'backports' },
+    ])
+    expect(cited(brought)).toEqual([])
+    expect(cited([...brought, 'Backports for 1.2.1'])).toHaveLength(2)
+    expect(cited([commit('Widen (#13)\n\n(cherry picked from commit 0a1b2c3d4e)')])).toMatchObject([{ to: 13 }])
+  })
+
+  test('many changes that are brought over at once are no list of a release', () => {
+    const brought = Array.from({ length: 10 }, (_, index) => commit(`Fix it (#${10 + index})`))
+    expect(new Set(cited(brought, [], { baseRef: 'v1.x' }).map(({ cue }) => cue))).toEqual(new Set(['backports']))
+  })
+
+  test('the merge of the pull request itself is read: its branch and its title', () => {
+    const merge = (branch: string, title: string) => commit(`Merge pull request #50 from ann/${branch}\n\n${title}`)
+    expect(cited([merge('backport-12', 'Widen it')])).toMatchObject([{ to: 12, cue: 'backports' }])
+    expect(cited([merge('fix-12', 'Follow-up of #13 (#14)')])).toMatchObject([{ to: 13, cue: 'extends' }])
   })
 })
 
