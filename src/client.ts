@@ -12,6 +12,7 @@ import {
   type SettingName,
 } from './config.ts'
 import { tryEnvironment } from './activities/tryEnvironment.ts'
+import { miningMode, miningSource, type MiningMode, type MiningSource } from './formats/mining.ts'
 import { cancel } from './cli/cancel.ts'
 import { ceilingsOf } from './cli/ceilings.ts'
 import { importChains, listChains } from './cli/chains.ts'
@@ -35,6 +36,7 @@ const ENVIRONMENTS = ['environmentBase', 'environmentNetwork', 'environmentCerti
 const GATEWAY = ['modelTimeoutMs', 'modelTries', 'modelRetryMs', 'modelRpm', 'modelTpm', 'gatewaySocket'] as const
 const WORKER = [
   'workerActivities',
+  'githubRpm',
   'sliceSteps',
   'sliceMs',
   ...GATEWAY,
@@ -141,8 +143,27 @@ verb(
   'gather pull requests, link them, store the chains',
   [...CONNECTION, 'mirrors'],
   (it, repository) =>
-    mine({ ...it, repository: repository!, min: it.flags['min'] as number, max: it.flags['max'] as number }),
+    mine({
+      ...it,
+      repository: repository!,
+      mode: it.flags['mode'] as MiningMode,
+      source: it.flags['source'] as MiningSource,
+      isOffline: it.flags['offline'] === true,
+      min: it.flags['min'] as number,
+      max: it.flags['max'] as number,
+    }),
 )
+  .addOption(
+    new Option('--mode <mode>', 'by references, by nearness in time, or each pull request alone')
+      .choices(miningMode.options)
+      .default('semantic'),
+  )
+  .addOption(
+    new Option('--source <source>', 'github, or git for the texts of commits alone, which hold few references')
+      .choices(miningSource.options)
+      .default('github'),
+  )
+  .option('--offline', 'ask nobody: link again what was fetched before')
   .option('--min <n>', 'shortest chain', wholeNumber, 2)
   .option('--max <n>', 'longest chain', wholeNumber, 5)
 const chains = verb('chains [repository]', 'list the chains of the store', ['store'], (it, repository) =>

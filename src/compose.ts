@@ -86,7 +86,12 @@ export function composeGit(config: Config): GitHost {
 
 /** GitHub's API. */
 export function composeGitHub(config: Config): GitHub {
-  return createGitHub({ apiUrl: config.githubApiUrl, token: config.githubToken })
+  return createGitHub({
+    apiUrl: config.githubApiUrl,
+    token: config.githubToken,
+    serverUrl: config.githubServerUrl,
+    callsPerMinute: config.githubRpm,
+  })
 }
 
 /** A sandbox provider by kind. */
@@ -322,7 +327,8 @@ function readScriptedSettings(config: Config): ScriptedSettings {
 
 /** Starts a loopback GitHub that serves recorded JSON, for the demo and for tests. */
 export function composeRecordedGitHub(dir: string): Promise<{ url: string; close(): Promise<void> }> {
-  return startRecordedGitHub({ dir })
+  // The demo may come without a token, and its GitHub is its own.
+  return startRecordedGitHub({ dir, limits: { anonymousRequestsPerHour: 5000 } })
 }
 
 /** Chains given by hand: joined with GitHub's evidence and git's commits, and stored. */

@@ -89,6 +89,11 @@ export const SETTINGS = {
     help: 'GitHub token',
     isSecret: true,
   },
+  githubRpm: {
+    schema: whole(1).default(850),
+    env: 'PRCHAIN_GITHUB_RPM',
+    help: 'most calls to GitHub in any minute, of one worker; GitHub allows 900',
+  },
   dockerHost: {
     schema: z.string().min(1).nullable().default(null),
     env: 'DOCKER_HOST',

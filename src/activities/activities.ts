@@ -3,6 +3,7 @@ import { listRollouts, planCampaign, readCampaign, writeSamples } from './campai
 import { captureRound, judgeRound, testRound } from './closeRound.ts'
 import { atEdge, atFence, type RolloutInput, type Scope } from './edge.ts'
 import { endRollout, endStage } from './endRollout.ts'
+import { fetchPages } from './fetchPages.ts'
 import { gatherPulls } from './gatherPulls.ts'
 import { lookUpChain } from './lookUpChain.ts'
 import { linkChains } from './linkChains.ts'
@@ -10,6 +11,7 @@ import { planRollout } from './planRollout.ts'
 import type { Ports } from './ports.ts'
 import { prepareStage } from './prepareStage.ts'
 import { checkRebase } from './rebase.ts'
+import { refreshMirror } from './refreshMirror.ts'
 import { restartFailedChains } from './restartFailedChains.ts'
 import { runSlice } from './runSlice.ts'
 
@@ -30,6 +32,8 @@ export function createActivities(ports: Ports) {
     judgeRound: fenced(judgeRound),
     endStage: fenced(endStage),
     endRollout: fenced(endRollout),
+    refreshMirror: plain(refreshMirror),
+    fetchPages: plain(fetchPages),
     gatherPulls: plain(gatherPulls),
     linkChains: plain(linkChains),
     readCampaign: plain(readCampaign),

@@ -1,37 +1,168 @@
+import { assembleCorpus, assembleGitCorpus, type Corpus } from '../domain/corpus.ts'
 import { recordKey } from '../domain/identifiers.ts'
-import type { Gathering } from '../formats/mining.ts'
-import type { PullRequest } from '../formats/pullRequest.ts'
+import type { PageEntry } from '../domain/pageEntry.ts'
+import type { Gathering, PageList, PageRecord, RepositoryFacts } from '../formats/mining.ts'
+import type { EvidenceKind } from '../formats/pullRequest.ts'
+import type { GitRepository, PullHistory } from '../git/port.ts'
+import type { Store } from '../store/port.ts'
 import type { Scope } from './edge.ts'
 import type { MineInput } from './linkChains.ts'
+import { isRefused, openShelf, PAGE_LISTS, type PageShelf } from './pageShelf.ts'
 import type { Ports } from './ports.ts'
 
-/** Gathers a repository's closed pull requests with all their evidence. Returns the gathering's number. */
-export async function gatherPulls(
-  ports: Ports,
-  input: MineInput,
-  scope: Scope,
-): Promise<{ n: number; pullRequests: number }> {
-  const { repository } = input
-  const n = (await ports.store.listRecords(recordKey.gatherings(repository))).length
-  const numbers = await ports.github.listPullRequests(repository)
-  const pulls: PullRequest[] = []
-  for (const number of numbers) {
-    scope.signal.throwIfAborted()
-    scope.report({ gathered: pulls.length, of: numbers.length, at: number })
-    pulls.push(await ports.github.fetchPullRequest(repository, number))
-  }
+/** Lines of one blob. */
+const SHARD_LINES = 200
+
+/** What gathering came to. */
+export interface Gathered {
+  pullRequests: number
+  issues: number
+  lacks: Gathering['lacks']
+}
+
+/**
+ * Joins a repository's pages and git's history to its pull requests and issues, and stores them as the gathering `n`.
+ * Asks nobody. With `source: git` the history alone is gathered.
+ */
+export async function gatherPulls(ports: Ports, input: MineInput & { n: number }, scope: Scope): Promise<Gathered> {
+  const { repository: name, source, n } = input
+  const { store, github } = ports
+  const key = recordKey.gathering(name, n)
+  const known = await store.getRecord<Gathering>(key)
+  if (known) return summarizeGathering(store, known)
+
+  const repository = await ports.git.open(name, input.mirrors)
+  const shelf = await openShelf({ store, github, repository: name })
+  const read = source === 'git' ? { entries: [], calls: NO_CALLS, refused: [] } : await readPages(shelf, n, scope)
+  scope.report({ reading: 'the history' })
+  const history = await repository.pullHistory(read.entries.flatMap(knownMerge))
+  scope.signal.throwIfAborted()
+  const lacks = source === 'git' ? GIT_LACKS : findLacks(shelf, { mining: n, refused: read.refused })
+  const never = lacks.filter(({ isStale }) => !isStale).map(({ kind }) => kind)
+  const home = { repository: name, page: github.pageOf(name), history, lacks: never }
+  const corpus: Corpus = source === 'git' ? assembleGitCorpus(home) : assembleCorpus({ ...home, entries: read.entries })
+  scope.report({ storing: `${corpus.pulls.length} pull requests, ${corpus.issues.length} issues` })
   const gathered: Gathering = {
     format: 'prchain.gathering/1',
-    repository,
-    source: 'github',
+    repository: name,
+    source,
     gatheredAt: new Date().toISOString(),
-    facts: { defaultBranch: 'main', headSha: '0'.repeat(40), license: null, languages: [] },
-    lacks: [],
-    pages: {},
-    calls: { rest: 0, unchanged: 0, graphql: 0, points: 0 },
-    pulls: [await ports.store.putBlob(pulls.map((pull) => JSON.stringify(pull)).join('\n'))],
-    issues: [],
+    facts: await readFacts(repository, { history, entries: read.entries }),
+    lacks: lacks.map(({ kind, reason }) => ({ kind, reason })),
+    pages: Object.fromEntries(
+      PAGE_LISTS.filter((list) => shelf.counts[list] > 0).map((list) => [list, shelf.counts[list]]),
+    ),
+    calls: read.calls,
+    pulls: await putShards(store, corpus.pulls, scope),
+    issues: await putShards(store, corpus.issues, scope),
   }
-  await ports.store.putRecord(recordKey.gathering(repository, n), gathered)
-  return { n, pullRequests: numbers.length }
+  await store.putRecord(key, gathered)
+  return { pullRequests: corpus.pulls.length, issues: corpus.issues.length, lacks: gathered.lacks }
+}
+
+/** What a gathering that is on record came to. */
+export async function summarizeGathering(store: Store, { pulls, issues, lacks }: Gathering): Promise<Gathered> {
+  const countLines = async (blobs: readonly string[]) => {
+    // All shards but the last are full.
+    const last = blobs.at(-1)
+    if (last === undefined) return 0
+    const lines = (await store.getBlob(last))
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+    return (blobs.length - 1) * SHARD_LINES + lines.length
+  }
+  return { pullRequests: await countLines(pulls), issues: await countLines(issues), lacks }
+}
+
+const NO_CALLS: Gathering['calls'] = { rest: 0, unchanged: 0, graphql: 0, points: 0 }
+
+interface Lack {
+  kind: EvidenceKind
+  reason: string
+  /** It was to be had once, and is as it was then. */
+  isStale: boolean
+}
+
+const GIT_LACKS: Lack[] = (
+  ['thread', 'comments', 'review-comments', 'reviews', 'closings', 'timeline', 'issues'] as const
+).map((kind) => ({ kind, reason: 'git alone was asked: it has the texts of commits', isStale: false }))
+
+const KINDS_OF_LIST: Partial<Record<PageList, EvidenceKind[]>> = {
+  issues: ['issues'],
+  comments: ['comments'],
+  'review-comments': ['review-comments'],
+  threads: ['reviews', 'closings', 'timeline'],
+}
+
+function findLacks(shelf: PageShelf, { mining, refused }: { mining: number; refused: readonly PageList[] }): Lack[] {
+  return PAGE_LISTS.flatMap((list): Lack[] => {
+    const kinds = KINDS_OF_LIST[list] ?? []
+    const last = shelf.last[list]
+    if (refused.includes(list))
+      return kinds.map((kind) => ({ kind, reason: 'GitHub has no such list for this repository', isStale: false }))
+    if (list !== 'threads' || (last?.mining === mining && last.next === null)) return []
+    if (last === null)
+      return kinds.map((kind) => ({ kind, reason: 'GraphQL refuses callers without a token', isStale: false }))
+    return kinds.map((kind) => ({ kind, reason: `there was no token; as of ${last.fetchedAt}`, isStale: true }))
+  })
+}
+
+interface ReadPages {
+  entries: PageEntry[]
+  calls: Gathering['calls']
+  refused: PageList[]
+}
+
+async function readPages(shelf: PageShelf, mining: number, scope: Scope): Promise<ReadPages> {
+  const read: ReadPages = { entries: [], calls: { ...NO_CALLS }, refused: [] }
+  for (const list of PAGE_LISTS) {
+    let last: PageRecord | null = null
+    for (let n = 0; n < shelf.counts[list]; n++) {
+      scope.signal.throwIfAborted()
+      scope.report({ reading: list, page: n })
+      const page = await shelf.get(list, n)
+      for (const entry of await shelf.entries(page)) read.entries.push(entry)
+      if (page.mining === mining) count(page)
+      last = page
+    }
+    if (last !== null && isRefused(last)) read.refused.push(list)
+  }
+  return read
+
+  function count(page: PageRecord): void {
+    const kind = page.list === 'threads' ? 'graphql' : page.blob === null && !isRefused(page) ? 'unchanged' : 'rest'
+    read.calls[kind] += page.calls
+    read.calls.points += page.points
+  }
+}
+
+function knownMerge(entry: PageEntry) {
+  if (entry.kind !== 'pull' || entry.mergeCommitSha === null) return []
+  const { number, mergeCommitSha, headSha, baseRef } = entry
+  return [{ number, mergeCommitSha, headSha, baseRef }]
+}
+
+async function readFacts(
+  repository: GitRepository,
+  { history, entries }: { history: PullHistory; entries: readonly PageEntry[] },
+): Promise<RepositoryFacts> {
+  const { defaultBranch, headSha } = history
+  const told = entries.findLast((entry) => entry.kind === 'repository')
+  return {
+    defaultBranch: told?.defaultBranch ?? defaultBranch,
+    headSha,
+    license: told?.license ?? (await repository.license(headSha)),
+    languages: await repository.languages(headSha),
+  }
+}
+
+async function putShards(store: Store, lines: readonly unknown[], scope: Scope): Promise<string[]> {
+  const blobs: string[] = []
+  for (let from = 0; from < lines.length; from += SHARD_LINES) {
+    scope.signal.throwIfAborted()
+    const shard = lines.slice(from, from + SHARD_LINES)
+    blobs.push(await store.putBlob(shard.map((line) => `${JSON.stringify(line)}\n`).join('')))
+  }
+  return blobs
 }

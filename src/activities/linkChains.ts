@@ -18,6 +18,8 @@ export interface MineInput {
   mirrors: string | null
   mode: MiningMode
   source: MiningSource
+  /** Nobody is asked: what was fetched before is linked again. */
+  isOffline: boolean
   /** Shortest and longest chain. */
   min: number
   max: number
@@ -26,16 +28,16 @@ export interface MineInput {
 /** Links what was gathered and stores the chains that git agrees with. Once for a mining. (The paper's step A.) */
 export async function linkChains(
   ports: Ports,
-  input: MineInput & { n: number },
+  input: MineInput & { n: number; gathering: number },
   scope: Scope,
 ): Promise<{ references: number; chainCount: number; chains: string[] }> {
-  const { repository: name, n, min, max, mode } = input
+  const { repository: name, n, gathering, min, max, mode } = input
   const key = recordKey.mining(name, n)
   const known = await ports.store.getRecord<Mining>(key)
   if (known) return summarize(known)
 
   const repository = await ports.git.open(name, input.mirrors)
-  const pulls = await readGathered(ports, name, n)
+  const pulls = await readGathered(ports, name, gathering)
   const { kept, counts } = filterPulls(pulls)
   const references = findReferences(pulls)
   const links = buildLinks(references)
@@ -51,7 +53,7 @@ export async function linkChains(
     repository: name,
     mode,
     minedAt: new Date().toISOString(),
-    gathering: n,
+    gathering,
     counts: {
       pullRequests: pulls.length,
       merged: pulls.filter(({ isMerged }) => isMerged).length,

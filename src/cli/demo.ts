@@ -9,6 +9,8 @@ import { askCampaign, recordCampaign, startCampaign } from './run.ts'
 import { findServer, openSession } from './session.ts'
 import { EXIT, InputError, type Terminal } from './terminal.ts'
 
+/** Opens nothing: the loopback GitHub takes any, and gives callers without one less. */
+const LOOPBACK_TOKEN = 'prchain-demo-no-secret'
 const NOTHING = { pullRequests: 0, references: 0, chains: 0, stages: 0, rounds: 0, accepted: 0, samples: 0 }
 
 /**
@@ -41,7 +43,7 @@ export async function demo(options: {
     ...given,
     openaiBaseUrl: null,
     openaiApiKey: null,
-    githubToken: null,
+    githubToken: LOOPBACK_TOKEN,
     githubApiUrl: github.url,
     mirrors: example.mirrorsDir,
     environment: given.environment ?? environment,

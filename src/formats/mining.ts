@@ -21,8 +21,13 @@ export const pageRecord = z.object({
   /** GitHub's mark of this answer, sent along when the same is asked again. */
   etag: z.string().nullable(),
   entries: z.number().int().nonnegative(),
-  /** The answer's bytes as sent, gzipped; null when GitHub said that nothing changed. */
+  /** The answer's bytes as sent, gzipped; null when GitHub said that nothing changed, or with no `etag` that there is no such list. */
   blob: blobRef.nullable(),
+  /** So many pages follow, as far as GitHub told; null where it did not. */
+  pagesLeft: z.number().int().nonnegative().nullable(),
+  /** Calls that it took, and GraphQL's points. */
+  calls: z.number().int(),
+  points: z.number().int(),
   fetchedAt: instant,
 })
 /** One page of a list as GitHub gave it. */

@@ -3,6 +3,7 @@ import { funnel } from './campaign.ts'
 import { chain } from './chain.ts'
 import { repositoryName } from './common.ts'
 import { origin } from './environment.ts'
+import { gathering, miningMode, miningSource } from './mining.ts'
 import { ending, rollout, verdict } from './rollout.ts'
 import { campaignState, chainState } from './state.ts'
 
@@ -134,11 +135,15 @@ export const doctorOutput = z.object({
 export const minedOutput = z.object({
   format: z.literal('prchain.mined/1'),
   repository: z.string(),
+  source: miningSource,
+  mode: miningMode,
   pullRequests: z.number().int(),
+  issues: z.number().int(),
   references: z.number().int(),
   chainCount: z.number().int(),
   /** At most the first 200; `prchain chains` has all. */
   chains: z.array(z.string()),
+  lacks: gathering.shape.lacks,
 })
 
 /** A line of `prchain status --json`. */

@@ -56,3 +56,21 @@ export const campaignState = z.object({
 })
 /** Where a campaign is. */
 export type CampaignState = z.infer<typeof campaignState>
+
+/** Where a repository's mining is. */
+export const miningState = z.object({
+  repository: z.string(),
+  phase: z.enum(['fetching', 'linking', 'done']),
+  /** Pages fetched by this mining, and about how many follow; null where GitHub did not say. */
+  pages: z.number().int(),
+  pagesLeft: z.number().int().nullable(),
+  /** What GitHub last said is left of the quota. */
+  quota: z.object({ limit: z.number().int(), remaining: z.number().int(), resetsAt: instant }).nullable(),
+  /** When GitHub is asked again; null while it does not wait for a limit. */
+  waitsUntil: instant.nullable(),
+  /** Progress lines numbered from `firstNews`, at most the latest 200. */
+  news: z.array(z.string()),
+  firstNews: z.number().int(),
+})
+/** Where a repository's mining is. */
+export type MiningState = z.infer<typeof miningState>

@@ -10,8 +10,56 @@ const user = z.object({ login: z.string().nullish(), type: z.string().nullish() 
 /** An account, as it stands in GitHub's answers. */
 export type Account = z.infer<typeof user>
 
+/** `GET /repos/{owner}/{repo}`. `NOASSERTION` stands for a licence that GitHub cannot name. */
+export const repository = z.object({
+  full_name: z.string(),
+  default_branch: z.string(),
+  license: z.object({ spdx_id: z.string().nullish() }).nullish(),
+})
+
+const labels = z.array(z.union([z.string(), z.object({ name: z.string().nullish() })])).nullish()
+
 /** An entry of `GET /repos/{owner}/{repo}/pulls`. */
-export const listedPull = z.object({ number })
+export const listedPull = z.object({
+  number,
+  title: z.string(),
+  body: z.string().nullish(),
+  user,
+  state: z.string().nullish(),
+  merged_at: instant.nullish(),
+  created_at: instant.nullish(),
+  updated_at: instant.nullish(),
+  merge_commit_sha: gitSha.nullish(),
+  head: z.object({ sha: gitSha.nullish() }).nullish(),
+  base: z.object({ ref: z.string().nullish() }).nullish(),
+  html_url: z.string(),
+  labels,
+})
+
+/** An entry of `GET /repos/{owner}/{repo}/issues`: with `pull_request` it is a pull request. */
+export const listedIssue = z.object({
+  number,
+  title: z.string().nullish(),
+  body: z.string().nullish(),
+  user,
+  state: z.string().nullish(),
+  created_at: instant.nullish(),
+  updated_at: instant,
+  html_url: z.string(),
+  labels,
+  pull_request: z.object({ merged_at: instant.nullish() }).nullish(),
+})
+
+/** An entry of `GET /repos/{owner}/{repo}/issues/comments` or `…/pulls/comments`. */
+export const listedComment = z.object({
+  id: z.number(),
+  user,
+  body: z.string().nullish(),
+  html_url: z.string().nullish(),
+  updated_at: instant,
+  issue_url: z.string().nullish(),
+  pull_request_url: z.string().nullish(),
+})
 
 /** `GET /repos/{owner}/{repo}/pulls/{n}`. */
 export const pull = z.object({

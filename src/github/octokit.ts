@@ -1,9 +1,10 @@
 import type { z } from 'zod'
-import { isBotAccount } from '../domain/pullRequest.ts'
 import { findNamedNumbers } from '../domain/referenceNumber.ts'
 import { repositoryName } from '../formats/common.ts'
 import type { EvidenceText, Issue, PullRequest } from '../formats/pullRequest.ts'
 import * as answers from './answers.ts'
+import { readWriter } from './entries.ts'
+import { createPages } from './pages.ts'
 import { GitHubError, type GitHub } from './port.ts'
 import { createRequests, type Requests } from './requests.ts'
 
@@ -11,18 +12,24 @@ import { createRequests, type Requests } from './requests.ts'
 const MAX_ISSUES = 50
 
 /**
- * GitHub by its REST API at `apiUrl` (`https://api.github.com`). Limits are thrown as {@link GitHubError} `limited`
- * with `retryAfterMs`; nothing is retried. `requestTimeoutMs` bounds each request, its body included. The token is in
- * no error and no log.
+ * GitHub by its REST API at `apiUrl` (`https://api.github.com`, `https://HOST/api/v3`) and the GraphQL beside it. Limits
+ * are thrown as {@link GitHubError} `limited` with `retryAfterMs`; nothing is retried, but a page of threads that is too
+ * much for GitHub is asked for in smaller parts. `requestTimeoutMs` bounds each request, its body included;
+ * `callsPerMinute` is kept by waiting. The token is in no error and no log.
  */
-export function createGitHub(options: { apiUrl: string; token: string | null; requestTimeoutMs?: number }): GitHub {
-  const requests = createRequests({ requestTimeoutMs: 30_000, ...options })
+export function createGitHub(options: {
+  apiUrl: string
+  token: string | null
+  requestTimeoutMs?: number
+  callsPerMinute?: number
+  serverUrl?: string
+}): GitHub {
+  const serverUrl = (options.serverUrl ?? 'https://github.com').replace(/\/+$/, '')
+  const requests = createRequests({ requestTimeoutMs: 30_000, callsPerMinute: 850, ...options })
   return {
-    async listPullRequests(repository) {
-      const path = `${repositoryPath(repository)}/pulls?state=closed&sort=created&direction=asc`
-      const listed = await requests.list(path, answers.listedPull)
-      return [...new Set(listed.map(({ number }) => number))].sort((a, b) => a - b)
-    },
+    hasToken: options.token !== null,
+    pageOf: (repository) => `${serverUrl}/${repository}`,
+    ...createPages(requests, repositoryPath),
     async fetchPullRequest(repository, number) {
       const base = repositoryPath(repository)
       const pull = await requests.get(`${base}/pulls/${number}`, answers.pull)
@@ -38,7 +45,7 @@ export function createGitHub(options: { apiUrl: string; token: string | null; re
         source: 'title',
         text: pull.title,
         url: pull.html_url,
-        ...readAuthor(pull.user),
+        ...readWriter(pull.user),
         sha: null,
       } as const
       const texts: EvidenceText[] = [
@@ -55,7 +62,7 @@ export function createGitHub(options: { apiUrl: string; token: string | null; re
         repository,
         number,
         title: pull.title,
-        ...readAuthor(pull.user),
+        ...readWriter(pull.user),
         isMerged,
         // Of an unmerged pull request GitHub gives the commit of a trial merge here.
         mergeCommitSha: isMerged ? (pull.merge_commit_sha ?? null) : null,
@@ -90,13 +97,8 @@ function repositoryPath(repository: string): string {
   return `/repos/${repository}`
 }
 
-function readAuthor(user: answers.Account): Pick<EvidenceText, 'author' | 'isBot'> {
-  const author = user?.login ?? null
-  return { author, isBot: isBotAccount(author, user?.type ?? null) }
-}
-
 function readCommit(commit: z.infer<typeof answers.commit>): EvidenceText {
-  const { author, isBot } = readAuthor(commit.author)
+  const { author, isBot } = readWriter(commit.author)
   const gitName = commit.commit.author?.name ?? ''
   return {
     source: 'commit',
@@ -110,7 +112,7 @@ function readCommit(commit: z.infer<typeof answers.commit>): EvidenceText {
 
 function readRemarks(source: EvidenceText['source'], remarks: z.infer<typeof answers.remark>[]): EvidenceText[] {
   return remarks.flatMap(({ user, body, html_url }) =>
-    body ? [{ source, text: body, url: html_url ?? null, ...readAuthor(user), sha: null }] : [],
+    body ? [{ source, text: body, url: html_url ?? null, ...readWriter(user), sha: null }] : [],
   )
 }
 

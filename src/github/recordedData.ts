@@ -1,17 +1,17 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { repositoryName } from '../formats/common.ts'
-import { isBotAccount } from '../domain/pullRequest.ts'
+import { createdAt, fillUser, idOf, json, latestOf, toInstant, withoutAnnotations } from './recordedFill.ts'
+import type { HostedRepository, Json, ListedEntries, RepositoryHost, ThreadList } from './recordedRepository.ts'
 
-const json = z.record(z.string(), z.unknown())
-type Json = z.infer<typeof json>
-/** By pull request number; null where the recording does not have the list. */
+/** By number; null where the recording does not have the list. */
 const lists = z.record(z.string(), z.array(json).nullable()).default({})
 
 const recording = z.object({
   repo: z.string(),
+  /** Fields of `GET /repos/{owner}/{repo}`, such as `default_branch` and `license`. */
+  repository: json.default({}),
   pulls: z.record(z.string(), json),
   issue_comments: lists,
   review_comments: lists,
@@ -21,29 +21,30 @@ const recording = z.object({
   timeline: lists,
   issues: z.record(z.string(), json).default({}),
 })
+type Recording = z.infer<typeof recording>
 
-/** The lists of a recording that belong to one pull request. */
-export type RecordedList = 'issue_comments' | 'review_comments' | 'reviews' | 'commits' | 'files' | 'timeline'
-
-/** One repository as it was recorded, in GitHub's shapes: what GitHub requires is filled in, annotations are gone. */
-export interface RecordedRepository {
-  name: string
-  /** All pull requests, oldest number first. */
-  pulls: Json[]
-  pull(number: number): Json | null
-  /** An issue, or a pull request as GitHub shows it among the issues. */
-  issue(number: number): Json | null
-  /** Null when there is no such pull request; empty when the recording lacks the list. */
-  list(kind: RecordedList, number: number): Json[] | null
+/** Finds the repositories of a folder with a file `owner__name.json` for each, read whenever one is asked for. */
+export function hostRecordings(dir: string): RepositoryHost {
+  return {
+    find: (owner, name) => readRecording(dir, owner, name),
+    async findById(id) {
+      for (const file of await readdir(dir)) {
+        const [owner, name] = file.replace(/\.json$/, '').split('__')
+        const found = owner && name ? await readRecording(dir, owner, name) : null
+        if (found?.id === id) return found
+      }
+      return null
+    },
+  }
 }
 
 /**
  * Reads `owner__name.json` of a folder, or null when there is none. Keys that begin with `_` are annotations: times
  * that GitHub requires and the recording lacks come from them (`_merge_commit_date`, `_created_date`), `base.sha` from
- * `_mainline_parent_sha`, and none is handed on. Missing ids are made from the entry's place. Throws when the file is
- * not a recording.
+ * `_mainline_parent_sha`, and none is handed on. Missing ids are made from the entry's place, a missing `updated_at`
+ * from the latest time in the thread. Throws when the file is not a recording.
  */
-export async function readRecording(dir: string, owner: string, name: string): Promise<RecordedRepository | null> {
+export async function readRecording(dir: string, owner: string, name: string): Promise<HostedRepository | null> {
   // The names come from a URL, and a slash in one would lead out of the folder.
   if (!repositoryName.safeParse(`${owner}/${name}`).success) return null
   const path = join(dir, `${owner}__${name}.json`)
@@ -54,48 +55,114 @@ export async function readRecording(dir: string, owner: string, name: string): P
   if (text === null) return null
   const parsed = recording.safeParse(JSON.parse(text))
   if (!parsed.success) throw new Error(`${path} is not a recording of GitHub: ${z.prettifyError(parsed.error)}`)
-  const recorded = parsed.data
-  const fullName = recorded.repo
-  const pulls = Object.values(recorded.pulls)
-    .map((pull) => fillPull(pull, recorded))
-    .sort((a, b) => Number(a.number) - Number(b.number))
-  const pull = (number: number) => pulls.find((candidate) => candidate.number === number) ?? null
+  return hostRecording(parsed.data)
+}
+
+function hostRecording(recorded: Recording): HostedRepository {
+  const name = recorded.repo
+  const pulls = new Map<number, Json>()
+  const issues = new Map<number, Json>()
+  const list: HostedRepository['list'] = (kind, number) => {
+    const owning = pulls.get(number) ?? (OF_ISSUES.has(kind) ? issues.get(number) : undefined)
+    if (!owning) return null
+    return (recorded[kind][number] ?? []).map((entry, index) => fillEntry(entry, { kind, index, owning, name }))
+  }
+  for (const [key, issue] of Object.entries(recorded.issues)) issues.set(Number(key), fillIssue(issue, recorded))
+  const bare = Object.values(recorded.pulls).sort((a, b) => Number(a.number) - Number(b.number))
+  for (const pull of bare) pulls.set(Number(pull.number), fillPull(pull, recorded))
+  for (const [number, thread] of [...pulls, ...issues]) {
+    const said = REMARKS.flatMap((kind) => list(kind, number) ?? []).map(createdAt)
+    thread.updated_at ??= latestOf([
+      toInstant(thread.merged_at),
+      toInstant(thread.closed_at),
+      createdAt(thread),
+      ...said,
+    ])
+  }
+  const issue = (number: number) => {
+    const found = pulls.get(number)
+    return found ? showAmongIssues(found, name) : (issues.get(number) ?? null)
+  }
+  const remarks = (kind: ThreadList) =>
+    listEntries([...issues.keys(), ...pulls.keys()].flatMap((n) => list(kind, n) ?? []))
   return {
-    name: fullName,
-    pulls,
-    pull,
-    issue(number) {
-      const issue = recorded.issues[number]
-      if (issue) {
-        const id = idOf(fullName, 'issue', number)
-        const html_url = `https://github.com/${fullName}/issues/${number}`
-        return withoutAnnotations({ id, html_url, body: null, ...issue, created_at: createdAt(issue) })
-      }
-      const found = pull(number)
-      if (!found) return null
-      const { head: _head, base: _base, merged: _merged, merge_commit_sha: _sha, ...shown } = found
-      return { ...shown, pull_request: { html_url: found.html_url, merged_at: found.merged_at } }
+    name,
+    id: idOf(name, 'repository', 0),
+    about: {
+      id: idOf(name, 'repository', 0),
+      full_name: name,
+      name: name.split('/')[1],
+      private: false,
+      html_url: `https://github.com/${name}`,
+      default_branch: bareBaseRef(bare) ?? 'main',
+      license: null,
+      ...withoutAnnotations(recorded.repository),
     },
-    list(kind, number) {
-      const owning = pull(number)
-      if (!owning) return null
-      const entries = recorded[kind][number] ?? []
-      return entries.map((entry, index) => {
-        const id = entry.id ?? idOf(fullName, `${kind}/${number}`, index)
-        const filled: Json = withoutAnnotations({ ...entry, ...fillUser(entry, fullName) })
-        if (kind === 'files') return filled
-        if (kind === 'commits')
-          return { html_url: `https://github.com/${fullName}/commit/${String(entry.sha)}`, ...filled }
-        const at = createdAt(entry) ?? owning.created_at
-        return kind === 'reviews'
-          ? { ...filled, id, submitted_at: filled.submitted_at ?? at }
-          : { ...filled, id, created_at: at }
-      })
+    pull: (number) => pulls.get(number) ?? null,
+    issue,
+    list,
+    listed(kind) {
+      if (kind === 'pulls') return listEntries([...pulls.values()].map(listPull))
+      if (kind !== 'issues') return remarks(kind)
+      return listEntries([...issues.keys(), ...pulls.keys()].map((number) => issue(number)!))
+    },
+    closes(number) {
+      const body = pulls.get(number)?.body
+      const named = [...(typeof body === 'string' ? body : '').matchAll(CLOSING)].map((match) => Number(match[1]))
+      return [...new Set(named)].filter((one) => issues.has(one)).map((one) => ({ number: one, repository: name }))
     },
   }
 }
 
-function fillPull(pull: Json, recorded: z.infer<typeof recording>): Json {
+const OF_ISSUES = new Set<ThreadList>(['issue_comments', 'timeline'])
+const REMARKS: ThreadList[] = ['issue_comments', 'review_comments', 'reviews']
+const CLOSING =
+  /\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:#|https:\/\/github\.com\/[\w.-]+\/[\w.-]+\/issues\/)(\d+)\b/gi
+
+function bareBaseRef(pulls: readonly Json[]): unknown {
+  return json.safeParse(pulls.at(-1)?.base).data?.ref
+}
+
+/** What GitHub leaves out of an entry of its list of pull requests. */
+function listPull(pull: Json): Json {
+  const { merged: _merged, commits: _commits, changed_files: _files, ...listed } = pull
+  return listed
+}
+
+function listEntries(entries: Json[]): ListedEntries {
+  const time = (value: unknown) => Date.parse(String(value)) || 0
+  const sorted = entries.toSorted((a, b) => time(a.created_at) - time(b.created_at))
+  return {
+    length: sorted.length,
+    createdAt: (index) => time(sorted[index]!.created_at),
+    updatedAt: (index) => time(sorted[index]!.updated_at),
+    state: (index) => (sorted[index]!.state === 'open' ? 'open' : 'closed'),
+    entry: (index) => sorted[index]!,
+  }
+}
+
+function showAmongIssues(pull: Json, name: string): Json {
+  const { head: _head, base: _base, merge_commit_sha: _sha, ...shown } = listPull(pull)
+  const url = `https://api.github.com/repos/${name}/pulls/${String(pull.number)}`
+  return { ...shown, pull_request: { url, html_url: pull.html_url, merged_at: pull.merged_at } }
+}
+
+function fillIssue(issue: Json, { repo }: Recording): Json {
+  const number = Number(issue.number)
+  return withoutAnnotations({
+    id: idOf(repo, 'issue', number),
+    html_url: `https://github.com/${repo}/issues/${number}`,
+    body: null,
+    user: null,
+    labels: [],
+    state: 'closed',
+    ...issue,
+    ...fillUser(issue, repo),
+    created_at: createdAt(issue),
+  })
+}
+
+function fillPull(pull: Json, recorded: Recording): Json {
   const key = String(pull.number)
   const commits = recorded.commits[key]
   const files = recorded.files[key]
@@ -110,7 +177,7 @@ function fillPull(pull: Json, recorded: z.infer<typeof recording>): Json {
     created_at: created,
     merged_at: mergedAt,
     closed_at: toInstant(pull.closed_at) ?? mergedAt,
-    updated_at: toInstant(pull.updated_at) ?? mergedAt ?? created,
+    updated_at: toInstant(pull.updated_at),
     base: {
       ...json.safeParse(pull.base).data,
       sha: json.safeParse(pull.base).data?.sha ?? pull._mainline_parent_sha ?? null,
@@ -120,31 +187,23 @@ function fillPull(pull: Json, recorded: z.infer<typeof recording>): Json {
   })
 }
 
-/** A null user stays null: GitHub says so of a deleted account. */
-function fillUser(entry: Json, fullName: string): Json {
-  const user = json.safeParse(entry.user).data
-  if (!user) return {}
-  const login = String(user.login)
-  const type = isBotAccount(login) ? 'Bot' : 'User'
-  return { user: { id: idOf(fullName, `user/${login}`, 0), type, ...user } }
-}
-
-function createdAt(entry: Json): string | null {
-  return toInstant(entry.created_at ?? entry._created_date)
-}
-
-function toInstant(date: unknown): string | null {
-  const time = typeof date === 'string' ? Date.parse(date) : Number.NaN
-  return Number.isNaN(time) ? null : new Date(time).toISOString().replace('.000Z', 'Z')
-}
-
-function idOf(fullName: string, kind: string, n: number): number {
-  return createHash('sha256').update(`${fullName} ${kind} ${n}`).digest().readUIntBE(0, 5)
-}
-
-function withoutAnnotations<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(withoutAnnotations) as T
-  if (value === null || typeof value !== 'object') return value
-  const members = Object.entries(value).filter(([key]) => !key.startsWith('_'))
-  return Object.fromEntries(members.map(([key, member]) => [key, withoutAnnotations(member)])) as T
+function fillEntry(entry: Json, place: { kind: ThreadList; index: number; owning: Json; name: string }): Json {
+  const { kind, index, owning, name } = place
+  const number = Number(owning.number)
+  const filled: Json = withoutAnnotations({ ...entry, ...fillUser(entry, name) })
+  if (kind === 'files') return filled
+  if (kind === 'commits') return { html_url: `https://github.com/${name}/commit/${String(entry.sha)}`, ...filled }
+  const id = entry.id ?? idOf(name, `${kind}/${number}`, index)
+  const at = createdAt(entry) ?? owning.created_at
+  if (kind === 'timeline') return { ...filled, id, created_at: at }
+  if (kind === 'reviews') return { ...filled, id, submitted_at: filled.submitted_at ?? at }
+  const api = `https://api.github.com/repos/${name}`
+  const isComment = kind === 'issue_comments'
+  return {
+    ...filled,
+    id,
+    ...(isComment ? { issue_url: `${api}/issues/${number}` } : { pull_request_url: `${api}/pulls/${number}` }),
+    created_at: at,
+    updated_at: toInstant(entry.updated_at) ?? latestOf([toInstant(at)]),
+  }
 }

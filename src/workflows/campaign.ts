@@ -156,7 +156,7 @@ export async function campaign(input: CampaignInput): Promise<CampaignState> {
     ledger.note(`mining ${repository}`)
     const mined = await executeChild(mineRepository, {
       workflowId: `${workflowId.mine(repository)}/${name}`,
-      args: [{ repository, mirrors, mode: 'semantic', source: 'github', min: 2, max: 5 }],
+      args: [{ repository, mirrors, mode: 'semantic', source: 'github', isOffline: false, min: 2, max: 5 }],
       staticSummary: `mine ${repository} for campaign ${name}`,
     })
     const { pullRequests, references, chainCount } = mined

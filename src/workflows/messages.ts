@@ -1,7 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow'
 import { defineSearchAttributeKey } from '@temporalio/common'
 import type { Ending } from '../formats/rollout.ts'
-import type { CampaignState, ChainState } from '../formats/state.ts'
+import type { CampaignState, ChainState, MiningState } from '../formats/state.ts'
 
 /** The search attributes that prchain's workflows carry. `temporal/searchAttributes.ts` registers the same. */
 export const searchAttribute = {
@@ -57,6 +57,9 @@ export const newsSignal = defineSignal<[ChainNews]>('news')
 
 /** A campaign's state. */
 export const campaignQuery = defineQuery<CampaignState>('campaign')
+
+/** A mining's state. */
+export const miningQuery = defineQuery<MiningState>('mining')
 
 /** What a chain's workflow is started with. */
 export interface PrChainInput {

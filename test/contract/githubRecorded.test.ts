@@ -85,6 +85,8 @@ test('lists that were not recorded are empty, those of no pull request are missi
       user: { id: expect.any(Number), login: 'helper[bot]', type: 'Bot' },
       body: 'Hi',
       created_at: '2024-01-02T00:00:00Z',
+      updated_at: '2024-01-02T00:00:00Z',
+      issue_url: 'https://api.github.com/repos/acme/tool/issues/1',
     },
   ])
 })
@@ -104,9 +106,10 @@ test('pages are linked to the next and the last, and lists filter by state and s
   expect(await numbers('/repos/acme/tool/pulls?state=closed&direction=asc')).toEqual([1, 2])
   const path = '/repos/acme/tool/pulls?state=all&per_page=1'
   const first = await ask(server, path)
-  expect(first.headers.get('link')).toBe(
-    `<${server.url}${path}&page=2>; rel="next", <${server.url}${path}&page=3>; rel="last"`,
-  )
+  const { id } = await read(server, '/repos/acme/tool')
+  const linked = `${server.url}/repositories/${id}/pulls?state=all&per_page=1`
+  expect(first.headers.get('link')).toBe(`<${linked}&page=2>; rel="next", <${linked}&page=3>; rel="last"`)
+  expect(await (await fetch(`${linked}&page=2`)).json()).toMatchObject([{ number: 2 }])
   expect((await ask(server, `${path}&page=3`)).headers.get('link')).not.toContain('rel="next"')
   expect(await numbers(`${path}&page=3`)).toEqual([1])
   expect(await numbers(`${path}&page=4`)).toEqual([])
@@ -115,13 +118,18 @@ test('pages are linked to the next and the last, and lists filter by state and s
 
 test('an unchanged answer is 304 for its ETag and costs no quota, a changed one is served', async () => {
   const server = await start()
-  const first = await ask(server, '/repos/acme/tool/pulls/1')
+  const authorization = 'Bearer of-anyone'
+  const first = await ask(server, '/repos/acme/tool/pulls/1', { authorization })
   const etag = first.headers.get('etag')!
   expect(first.headers.get('x-ratelimit-remaining')).toBe('4999')
-  const again = await ask(server, '/repos/acme/tool/pulls/1', { 'if-none-match': etag })
+  const again = await ask(server, '/repos/acme/tool/pulls/1', { authorization, 'if-none-match': etag })
   expect([again.status, await again.text(), again.headers.get('x-ratelimit-remaining')]).toEqual([304, '', '4999'])
-  expect((await ask(server, '/repos/acme/tool/pulls/2', { 'if-none-match': etag })).status).toBe(200)
-  expect((await read(server, '/rate_limit')).resources.core).toMatchObject({ limit: 5000, remaining: 4998 })
+  expect((await ask(server, '/repos/acme/tool/pulls/2', { authorization, 'if-none-match': etag })).status).toBe(200)
+  const limits = JSON.parse(await (await ask(server, '/rate_limit', { authorization })).text())
+  expect(limits.resources.core).toMatchObject({
+    limit: 5000,
+    remaining: 4998,
+  })
 })
 
 test("what is not there is 404 in GitHub's shape, also outside the folder", async () => {
