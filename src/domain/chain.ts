@@ -37,10 +37,10 @@ export function buildLinks(references: readonly Reference[]): Link[] {
  */
 export function scoreReferences(references: readonly Reference[]): number {
   const own = references.filter(({ source }) => OWN_SOURCES.has(source))
-  const isOpposed = (some: readonly Reference[]) => some.some(({ cue }) => OPPOSING.has(cue))
+  const isOpposed = (some: readonly Reference[]) => some.some(({ cue, isBot }) => OPPOSING.has(cue) && !isBot)
   if (isOpposed(own)) return 0
   if (isOpposed(references) && !own.some(({ cue }) => LINKING.has(cue))) return 0
-  const counted = references.filter(({ cue }) => !OPPOSING.has(cue))
+  const counted = references.filter(({ cue, isBot }) => !OPPOSING.has(cue) && !isBot)
   if (counted.length === 0) return 0
   const sources = new Set(counted.map(({ source }) => source).filter((source) => source !== 'timeline'))
   const further = Math.max(0, sources.size - 1)

@@ -42,6 +42,10 @@ export function rewriteNumbers(prose: string, space: NumberSpace): string {
     .replace(/(?<![\w./-])([\w-]+\/[\w.-]+)#(\d+)\b/g, (found, repository: string, digits: string) =>
       place(found, repository.toLowerCase() === own ? Number(digits) : null),
     )
+    .replace(/(?<![\w./-])([\w-]+)#(\d+)\b/g, (found, name: string, digits: string) =>
+      own.endsWith(`/${name.toLowerCase()}`) ? place(found, Number(digits)) : found,
+    )
+    .replace(/\bPR:? (?=[1-9]\d*\b(?![.,]\d))/g, (found) => `${' '.repeat(found.length - 1)}#`)
     .replace(/(?<![\w/-])GH-(\d+)\b/gi, (found, digits: string) => place(found, Number(digits)))
     .replace(/(?<![\w/@#-])[0-9a-f]{7,40}(?![\w@/-])/g, (found) => {
       const number = space.pullOfSha(found)
@@ -51,11 +55,13 @@ export function rewriteNumbers(prose: string, space: NumberSpace): string {
 
 /** The numbers `#N` of a rewritten text with their offsets, in text order. */
 export function readNumbers(text: string): { number: number; start: number; end: number }[] {
-  return [...text.matchAll(/(?<![A-Za-z0-9/&#])#([1-9]\d{0,8})(?![A-Za-z0-9])/g)].map((found) => ({
-    number: Number(found[1]),
-    start: found.index,
-    end: found.index + found[0].length,
-  }))
+  return [...text.matchAll(/(?<![A-Za-z0-9&#]|(?<!#\d{1,9})\/)#([1-9]\d{0,8})(?![A-Za-z0-9…]|\.\.\.)/g)].map(
+    (found) => ({
+      number: Number(found[1]),
+      start: found.index,
+      end: found.index + found[0].length,
+    }),
+  )
 }
 
 /**

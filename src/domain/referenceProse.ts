@@ -1,10 +1,26 @@
 /**
  * The part of a Markdown text that its author says as prose: code blocks, indented code, inline code, HTML comments,
- * quoted lines and unchecked boxes are replaced by spaces. The result has the length and the line breaks of `text`,
+ * quoted lines, unchecked boxes and sections that list changes are replaced by spaces. The result has the length and the line breaks of `text`,
  * so an offset into one is an offset into the other.
  */
 export function maskMarkup(text: string): string {
-  return maskSpans(maskBlocks(text))
+  return maskLists(maskSpans(maskBlocks(text)))
+}
+
+const CHANGES =
+  /^(#{1,6})\s+(?:the\s+)?(?:change\s?log|changes? since|what'?s changed|new contributors|full changelog)\b/i
+
+/** Blanks what stands under a heading such as "Changelog" or "What's Changed": a release's list, which its author did not write. */
+function maskLists(text: string): string {
+  let level = 0
+  return text
+    .split('\n')
+    .map((line) => {
+      const depth = /^(#{1,6})\s/.exec(line)?.[1]!.length ?? 0
+      if (depth > 0 && (level === 0 || depth <= level)) level = CHANGES.test(line) ? depth : 0
+      return level === 0 ? line : blank(line)
+    })
+    .join('\n')
 }
 
 /** Spaces in place of every character but line breaks. */
@@ -22,6 +38,7 @@ function maskBlocks(text: string): string {
   let isInComment = false
   let isAfterBlank = true
   let isInCode = false
+  let isInCallout = false
   let listIndent: number | null = null
 
   const maskLine = (line: string): string => {
@@ -38,6 +55,12 @@ function maskBlocks(text: string): string {
       isAfterBlank = isAfterBlank || (!wasInComment && line.trim() === '')
       return visible
     }
+    // A callout is its author's own prose, written as a quotation.
+    if (/^\s*>/.test(visible)) {
+      const isCallout = /^\s*>\s*\[!(?:note|tip|important|warning|caution)\]/i.test(visible)
+      isInCallout ||= isCallout
+      if (isInCallout) return isCallout ? blank(line) : visible.replace('>', ' ')
+    } else isInCallout = false
     const opened = openFence(visible)
     // What a comment left of its line is not indented by it.
     const indent = wasInComment ? 0 : widthOf(line)

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { scoreReferences } from '../../src/domain/chain.ts'
 import { findReferences } from '../../src/domain/reference.ts'
 import { findNamedNumbers } from '../../src/domain/referenceNumber.ts'
 import type { Cue } from '../../src/formats/chain.ts'
-import type { EvidenceText, PullRequest } from '../../src/formats/pullRequest.ts'
+import type { EvidenceText, IssueThread, PullRequest } from '../../src/formats/pullRequest.ts'
 
 type Text = Partial<EvidenceText> & { text: string }
 
@@ -41,11 +42,16 @@ function pull(number: number, texts: (string | Text)[] = [], changes: Partial<Pu
 }
 
 /** References of #50 with these texts, where #10 to #20 are earlier and #60 is later; 7 and 8 are issues. */
-function cited(texts: (string | Text)[], others: PullRequest[] = [], changes: Partial<PullRequest> = {}) {
+function cited(
+  texts: (string | Text)[],
+  others: PullRequest[] = [],
+  changes: Partial<PullRequest> = {},
+  issues: IssueThread[] = [],
+) {
   const earlier = Array.from({ length: 11 }, (_, index) => pull(10 + index))
   const replaced = new Set(others.map(({ number }) => number))
   const pulls = [...earlier, pull(60)].filter(({ number }) => !replaced.has(number))
-  return findReferences([...pulls, ...others, pull(50, texts, changes)]).filter(({ from }) => from === 50)
+  return findReferences([...pulls, ...others, pull(50, texts, changes)], issues).filter(({ from }) => from === 50)
 }
 
 const numbers = (text: string | Text) => cited([text]).map(({ to }) => to)
@@ -75,6 +81,7 @@ describe('forms of a reference', () => {
     ['an anchor', 'See https://example.com/page#12 and docs/page#12'],
     ['an entity', 'An &#12; entity'],
     ['a longer token', 'Colour #12ab34 and #12x'],
+    ['a number that was cut off', 'Fix the parser (since #12… and #13...'],
     ['itself', 'This is #50'],
     ['one merged later', 'Prepares #60'],
     ['a number that is no pull request', 'See #999'],
@@ -149,9 +156,27 @@ describe('text that nobody says', () => {
     ])
   })
 
-  test("the texts of bots and the pull requests of bots don't count", () => {
-    expect(cited([{ text: 'Extends #12', isBot: true }])).toEqual([])
+  test('what a bot says is told as such and weighs nothing, and the pull requests of bots cite none', () => {
+    const said = cited([{ text: 'Extends #12', isBot: true }])
+    expect(said).toMatchObject([{ to: 12, isBot: true }])
+    expect(scoreReferences(said)).toBe(0)
     expect(cited(['Extends #12'], [], { isBot: true })).toEqual([])
+  })
+
+  test.each(['## Changelog', "### What's Changed", '# Full changelog'])(
+    'a list of changes under "%s" is none',
+    (heading) => {
+      expect(numbers(`Extends #13\n\n${heading}\n\n- A parser by @ann in #12\n#### More\n#14\n`)).toEqual([13])
+      expect(numbers(`${heading}\n- in #12\n# Why\nExtends #13`)).toEqual([13])
+    },
+  )
+
+  test('a line that several people have word for word in their pull requests is a template, and a series is none', () => {
+    const line = 'See https://github.com/acme/tool/pull/12 for how to write tests'
+    const others = (authors: string[]) =>
+      authors.map((author, index) => pull(20 + index, [{ text: `Change\n${line}`, author }]))
+    expect(cited([line], others(['bob', 'cid', 'dan', 'eve']))).toEqual([])
+    expect(cited([line], others(['ann', 'ann', 'ann', 'ann']))).toHaveLength(1)
   })
 })
 
@@ -275,6 +300,38 @@ describe('references through an issue', () => {
     expect(cited(['More for #7'], [pull(12, ['Groundwork for #7'])])).toEqual([])
     expect(cited(['More for #7'], [pull(12, [{ source: 'comment', text: 'Fixes #7?' }])])).toEqual([])
     expect(cited(['More for #7'], [pull(12, [{ text: 'Fixes #7', isBot: true }])])).toEqual([])
+  })
+
+  const thread = (texts: (string | Text)[]): IssueThread => ({
+    format: 'prchain.issue/1',
+    ...{ repository: 'acme/tool', number: 7, author: 'eve', isBot: false, createdAt: null, labels: [] },
+    url: 'https://github.com/acme/tool/issues/7',
+    texts: texts.map((text) => ({
+      ...{ source: 'body', url: null, author: 'eve', isBot: false, sha: null },
+      ...(typeof text === 'string' ? { text } : text),
+    })),
+  })
+
+  test('a pull request that closes or names an issue cites what the issue was opened from, in the words of the issue', () => {
+    const issues = [thread(['Windows is broken since #12, see also #60'])]
+    const via = { to: 12, viaIssue: 7, cue: 'fixes', viaText: 'Windows is broken since #12, see also #60' }
+    expect(cited(['Fixes #7'], [], {}, issues)).toMatchObject([{ ...via, source: 'body', text: 'Fixes #7' }])
+    expect(cited([{ source: 'comment', text: 'As in #7' }], [], {}, issues)).toMatchObject([
+      { ...via, source: 'comment' },
+    ])
+    expect(cited(['Nothing'], [], { closes: [7] }, issues)).toMatchObject([{ ...via, source: 'closing', text: '' }])
+  })
+
+  test('an issue that cites many pull requests, or whose bot does, leads to none', () => {
+    const many = Array.from({ length: 9 }, (_, index) => `Fixed by #${10 + index}.`).join(' ')
+    expect(cited(['Fixes #7'], [], {}, [thread([many])])).toEqual([])
+    expect(cited(['Fixes #7'], [], {}, [thread([{ text: 'Since #12', isBot: true }])])).toEqual([])
+  })
+
+  test('one that GitHub says closes the issue counts as one that says so itself', () => {
+    const silent = pull(12, [], { closes: [7] })
+    expect(cited(['More for #7'], [silent])).toMatchObject([{ to: 12, viaIssue: 7, viaText: null }])
+    expect(cited(['More for #7'], [closer])).toMatchObject([{ viaText: closer.texts[0]!.text }])
   })
 
   test('of several that closed it, the last one before is cited, and none that came later', () => {

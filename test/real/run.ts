@@ -3,7 +3,10 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
-/** `npm run test:real -- --mirrors DIR --data DIR`: whole chains of real repositories, in Docker sandboxes, by each scaffold. */
+/**
+ * `npm run test:real -- --mirrors DIR --data DIR`: whole chains of real repositories, in Docker sandboxes, by each scaffold;
+ * then what the parser finds of the labelled references. `--only references` does the latter alone.
+ */
 const { values } = parseArgs({
   options: {
     mirrors: { type: 'string' },
@@ -19,19 +22,31 @@ if (!values.mirrors || !values.data || !existsSync(values.mirrors) || !existsSyn
   process.exit(2)
 }
 const root = join(import.meta.dirname, '..', '..')
-const { status } = spawnSync(
-  process.execPath,
-  [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...(values.only ? ['-t', values.only] : [])],
-  {
-    cwd: root,
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      PRCHAIN_TEST_SUITE: 'real',
-      PRCHAIN_TEST_MIRRORS: resolve(values.mirrors),
-      PRCHAIN_TEST_DATA: resolve(values.data),
-      PRCHAIN_TEST_SCAFFOLDS: values.scaffolds,
+const isReferences = values.only === 'references'
+const statuses = [...(isReferences ? [] : [runChains()]), ...(isReferences || !values.only ? [runReferences()] : [])]
+process.exit(Math.max(...statuses))
+
+function runChains(): number {
+  const { status } = spawnSync(
+    process.execPath,
+    [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...(values.only ? ['-t', values.only] : [])],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        PRCHAIN_TEST_SUITE: 'real',
+        PRCHAIN_TEST_MIRRORS: resolve(values.mirrors!),
+        PRCHAIN_TEST_DATA: resolve(values.data!),
+        PRCHAIN_TEST_SCAFFOLDS: values.scaffolds,
+      },
     },
-  },
-)
-process.exit(status ?? 1)
+  )
+  return status ?? 1
+}
+
+function runReferences(): number {
+  const script = join(import.meta.dirname, 'references', 'run.ts')
+  const options = ['--mirrors', values.mirrors!, '--data', values.data!]
+  return spawnSync(process.execPath, [script, ...options], { stdio: 'inherit' }).status ?? 1
+}
