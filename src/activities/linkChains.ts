@@ -1,4 +1,5 @@
-import { buildChains, buildLinks, LINK_THRESHOLD, type ChainCandidate } from '../domain/chain.ts'
+import { buildChains, type ChainCandidate } from '../domain/chain.ts'
+import { buildLinks, holdsChain } from '../domain/link.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { filterPulls } from '../domain/pullRequest.ts'
 import { findReferences } from '../domain/reference.ts'
@@ -44,7 +45,7 @@ export async function linkChains(
   const byNumber = new Map(pulls.map((pull) => [pull.number, pull]))
   const chains: string[] = []
   const unresolved: Mining['unresolved'] = []
-  for (const candidate of buildChains(kept, references, { min, max })) {
+  for (const candidate of buildChains(kept, links, { min, max })) {
     scope.report({ chain: candidate.numbers.join(' → ') })
     await settle(candidate)
   }
@@ -63,7 +64,7 @@ export async function linkChains(
       issues: 0,
       references: references.length,
       pairs: links.length,
-      links: links.filter(({ score }) => score >= LINK_THRESHOLD).length,
+      links: links.filter((link) => holdsChain(link)).length,
     },
     cues: Object.fromEntries([...Map.groupBy(references, ({ cue }) => cue)].map(([cue, some]) => [cue, some.length])),
     links: await ports.store.putBlob(links.map((link) => JSON.stringify(link)).join('\n')),
