@@ -27,7 +27,7 @@ export async function resolveChain(
   },
 ): Promise<Chain> {
   const { store, resolveStage } = ports
-  const { repository, pulls, id, source, mode, shape, links } = given
+  const { repository, pulls, id, source, mode, shape, links, facts = { license: null, languages: [] } } = given
   const stages: Stage[] = []
   for (const pull of pulls) {
     const resolved = await resolveStage(repository, pull)
@@ -57,6 +57,7 @@ export async function resolveChain(
       chainId(
         repository.name,
         pulls.map((pull) => pull.number),
+        mode,
       ),
     repository: repository.name,
     source,
