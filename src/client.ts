@@ -12,7 +12,14 @@ import {
   type SettingName,
 } from './config.ts'
 import { tryEnvironment } from './activities/tryEnvironment.ts'
-import { miningMode, miningSource, type MiningMode, type MiningSource } from './formats/mining.ts'
+import {
+  distantLinks,
+  miningMode,
+  miningSource,
+  type DistantLinks,
+  type MiningMode,
+  type MiningSource,
+} from './formats/mining.ts'
 import { cancel } from './cli/cancel.ts'
 import { ceilingsOf } from './cli/ceilings.ts'
 import { importChains, listChains } from './cli/chains.ts'
@@ -141,7 +148,7 @@ verb('gateway', 'one gateway alone', ['store', ...GATEWAY], (it) => gateway(it))
 verb(
   'mine <repository>',
   'gather pull requests, link them, store the chains',
-  [...CONNECTION, 'mirrors'],
+  [...CONNECTION, 'mirrors', 'model', 'judgeModel', 'prices', 'seed'],
   (it, repository) =>
     mine({
       ...it,
@@ -151,6 +158,8 @@ verb(
       isOffline: it.flags['offline'] === true,
       min: it.flags['min'] as number,
       max: it.flags['max'] as number,
+      distant: it.flags['distant'] as DistantLinks,
+      isJudged: it.flags['judgeLinks'] === true,
     }),
 )
   .addOption(
@@ -166,6 +175,12 @@ verb(
   .option('--offline', 'ask nobody: link again what was fetched before')
   .option('--min <n>', 'shortest chain', wholeNumber, 2)
   .option('--max <n>', 'longest chain', wholeNumber, 5)
+  .option('--judge-links', 'ask a model about each link, from its evidence and the two patches')
+  .addOption(
+    new Option('--distant <what>', 'links that no text states, from the lines and names that changes share')
+      .choices(distantLinks.options)
+      .default('none'),
+  )
 const chains = verb('chains [repository]', 'list the chains of the store', ['store'], (it, repository) =>
   listChains({ ...it, repository: repository ?? null }),
 )
