@@ -36,6 +36,8 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.page/1': minings.pageRecord,
   'prchain.gathering/1': minings.gathering,
   'prchain.mining/2': minings.mining,
+  'prchain.git-evidence/1': minings.gitEvidence,
+  'prchain.link-judge/1': minings.linkJudge,
   'prchain.campaign/1': campaign,
   'prchain.campaign-plan/1': campaignPlan,
   'prchain.queries/1': rollouts.queries,
@@ -295,7 +297,7 @@ test('every command and flag of the pages is one', () => {
   expect(verbs.length).toBeGreaterThan(10)
   const flags = new Set([
     ...settingNames.filter((name) => !isSecret(name) && client.includes(`'${name}'`)).map(flagOf),
-    ...[...client.matchAll(/\.option\('(--[\w-]+)/g)].map((option) => option[1]!),
+    ...[...client.matchAll(/(?:\.option|new Option)\('(--[\w-]+)/g)].map((option) => option[1]!),
     '--help',
   ])
   const unknown = textsOf().flatMap((page) => {
