@@ -27,7 +27,7 @@ export async function resolveChain(
   },
 ): Promise<Chain> {
   const { store, resolveStage } = ports
-  const { repository, pulls, id, source, mode, shape, links, facts = { license: null, languages: [] } } = given
+  const { repository, pulls, id, source, mode, shape, links } = given
   const stages: Stage[] = []
   for (const pull of pulls) {
     const resolved = await resolveStage(repository, pull)
