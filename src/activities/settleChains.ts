@@ -8,6 +8,7 @@ import type { PullRequest } from '../formats/pullRequest.ts'
 import type { GitRepository } from '../git/port.ts'
 import { resolveChain, storeChain } from './chainRecord.ts'
 import type { Scope } from './edge.ts'
+import { askInTurn } from './gitEvidence.ts'
 import type { Ports } from './ports.ts'
 
 /** What chains are made of, and how. */
@@ -50,11 +51,12 @@ export async function settleChains(
   for (;;) {
     const candidates = chooseCandidates({ ...sources, kept: kept.filter(({ number }) => !unresolved.has(number)) })
     const before = unresolved.size
-    for (const [index, candidate] of candidates.entries()) {
+    let begun = 0
+    await askInTurn(candidates, async (candidate) => {
       scope.signal.throwIfAborted()
-      scope.report({ chain: candidate.numbers.join(' → '), at: index + 1, of: candidates.length })
+      scope.report({ chain: candidate.numbers.join(' → '), at: ++begun, of: candidates.length })
       await settle(candidate)
-    }
+    })
     if (unresolved.size > before) continue
     const ids = candidates.map(idOf)
     for (const id of isStoredLast ? ids : []) if (resolved.get(id)) await storeChain(ports.store, resolved.get(id)!)

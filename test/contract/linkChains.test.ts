@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { planCampaign, readCampaign } from '../../src/activities/campaign.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import { chain, type Chain } from '../../src/formats/chain.ts'
 import { mining as miningFormat } from '../../src/formats/mining.ts'
@@ -115,6 +116,17 @@ describe('linking a gathering', () => {
     expect(chained.chains).toEqual(['acme__widgets.1-2'])
     expect((await chainsOf(linked, chained.chains))[0]!.links).toMatchObject([{ kind: 'distant' }])
   })
+})
+
+test('a campaign over a repository takes its latest mining, and has it mined when there is none', async () => {
+  const linked = await makeLinkLab(BASE, TOLD.slice(0, 3))
+  const settings = { mirrors: linked.lab.mirrors }
+  await linked.store.putRecord(recordKey.campaign('night'), { settings, targets: [NAME], concurrency: 1, rollouts: 1 })
+  expect(await readCampaign(linked.ports, { name: 'night' })).toMatchObject({ repositories: [NAME] })
+  await linked.link()
+  await linked.link({ mode: 'single', n: 1 })
+  expect(await readCampaign(linked.ports, { name: 'night' })).toMatchObject({ repositories: [] })
+  expect(await planCampaign(linked.ports, { name: 'night' })).toMatchObject({ chains: 3, stages: 3 })
 })
 
 describe('a model that judges links', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildChains, buildSingles } from '../../src/domain/chain.ts'
+import { chainId } from '../../src/domain/identifiers.ts'
 import { buildLinks, holdsChain } from '../../src/domain/link.ts'
 import type { Link, Reference } from '../../src/formats/chain.ts'
 import { cites, lengths, links, merged, repositories } from './linkArbitrary.ts'
@@ -100,6 +101,17 @@ describe('chains', () => {
     expect(() => buildChains([], [], { min: 3, max: 2 })).toThrow(RangeError)
     expect(() => buildChains([], [], { min: 0 })).toThrow('min 0')
   })
+})
+
+test('the id of a chain names its mode and its numbers, and stays short enough however many they are', () => {
+  expect(chainId('acme/tool', [1, 2])).toBe('acme__tool.1-2')
+  expect(chainId('acme/tool', [1, 2], 'semantic')).toBe('acme__tool.1-2')
+  expect(chainId('acme/tool', [1, 2], 'temporal')).toBe('acme__tool.temporal.1-2')
+  expect(chainId('acme/tool', [1], 'single')).toBe('acme__tool.single.1')
+  const many = Array.from({ length: 40 }, (_, index) => 10_000 + index)
+  const id = chainId('acme/tool', many, 'semantic')
+  expect(id).toMatch(/^acme__tool\.10000-10039\.40\.[0-9a-f]{8}$/)
+  expect(chainId('acme/tool', many.with(1, 7), 'semantic')).not.toBe(id)
 })
 
 describe('whatever the links are, chains', () => {
