@@ -3,8 +3,16 @@ import { recordKey } from '../domain/identifiers.ts'
 import { filterPulls } from '../domain/pullRequest.ts'
 import { findReferences } from '../domain/reference.ts'
 import { isTestPath } from '../domain/testPath.ts'
-import type { Link } from '../formats/chain.ts'
-import type { DistantLinks, Gathering, Mining, MiningMode, MiningSource } from '../formats/mining.ts'
+import type { Link, Reference } from '../formats/chain.ts'
+import type {
+  DistantLinks,
+  Gathering,
+  Mining,
+  MiningCounts,
+  MiningMode,
+  MiningSettings,
+  MiningSource,
+} from '../formats/mining.ts'
 import type { PullRequest } from '../formats/pullRequest.ts'
 import type { GitPull, GitRepository } from '../git/port.ts'
 import type { Fence } from '../record/fence.ts'
@@ -13,7 +21,7 @@ import { InvalidInputError, type Scope } from './edge.ts'
 import { askInTurn, openGitWitness, type GitWitness } from './gitEvidence.ts'
 import { judgeLinks, readJudgements, type LinkJudgeInput } from './judgeLinks.ts'
 import type { Ports } from './ports.ts'
-import { readGathered } from './readGathered.ts'
+import { readGathered, type Gathered } from './readGathered.ts'
 import { settleChains } from './settleChains.ts'
 
 /** What a workflow payload can hold of a large repository's chains. */
@@ -78,28 +86,15 @@ export async function linkChains(
     knownUnresolved: await unresolvedBefore(ports, name, from),
   })
 
-  const pairs = links.filter((link) => link.kind === 'stated')
+  const settings: MiningSettings = { min, max, seed, distant, judgeModel: judge?.model ?? null }
   const mining: Mining = {
     format: 'prchain.mining/2',
     repository: name,
     mode,
     minedAt: new Date().toISOString(),
     gathering: from,
-    settings: { min, max, seed, distant, judgeModel: judge?.model ?? null },
-    counts: {
-      pullRequests: gathered.pulls.length,
-      merged: gathered.pulls.filter(({ isMerged }) => isMerged).length,
-      effective: kept.length,
-      withTests: kept.filter(({ files }) => files?.some(({ path }) => isTestPath(path))).length,
-      reviewed: kept.filter(({ number }) => gathered.reviewed.has(number)).length,
-      issues: gathered.issueCount,
-      references: references.length,
-      pairs: pairs.length,
-      links: pairs.filter((link) => holdsChain(link)).length,
-      distant: proposed.length,
-      judged: links.filter(({ judgement }) => judgement !== null).length,
-      refused: links.filter(({ judgement }) => judgement?.isLink === false).length,
-    },
+    settings,
+    counts: countMining({ gathered, kept, references, links }),
     cues: Object.fromEntries([...Map.groupBy(references, ({ cue }) => cue)].map(([cue, some]) => [cue, some.length])),
     links: await putLines(ports, links),
     removed: counts,
@@ -167,6 +162,30 @@ async function addOverlaps(options: {
   })
   await witness.flush()
   return links
+}
+
+function countMining(found: {
+  gathered: Gathered
+  kept: readonly PullRequest[]
+  references: readonly Reference[]
+  links: readonly Link[]
+}): MiningCounts {
+  const { gathered, kept, references, links } = found
+  const pairs = links.filter(({ kind }) => kind === 'stated')
+  return {
+    pullRequests: gathered.pulls.length,
+    merged: gathered.pulls.filter(({ isMerged }) => isMerged).length,
+    effective: kept.length,
+    withTests: kept.filter(({ files }) => files?.some(({ path }) => isTestPath(path))).length,
+    reviewed: kept.filter(({ number }) => gathered.reviewed.has(number)).length,
+    issues: gathered.issueCount,
+    references: references.length,
+    pairs: pairs.length,
+    links: pairs.filter((link) => holdsChain(link)).length,
+    distant: links.length - pairs.length,
+    judged: links.filter(({ judgement }) => judgement !== null).length,
+    refused: links.filter(({ judgement }) => judgement?.isLink === false).length,
+  }
 }
 
 function inMergeOrder(kept: readonly PullRequest[], inGit: ReadonlyMap<number, GitPull>): GitPull[] {

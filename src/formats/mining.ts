@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { cue, link } from './chain.ts'
-import { blobRef, gitSha, instant, pullNumber, repositoryName } from './common.ts'
+import { blobRef, gitSha, instant, repositoryName } from './common.ts'
 import { evidenceKind } from './pullRequest.ts'
 
 /** The lists that mining reads of a repository, a page at a time. `threads` is GraphQL's, the others are REST's. */
@@ -123,11 +123,6 @@ export const miningSettings = z.object({
 /** How a mining linked. */
 export type MiningSettings = z.infer<typeof miningSettings>
 
-/** A pull request that cannot be a stage, and the rule that says so: a line of a mining's `dropped`. */
-export const droppedPull = z.object({ number: pullNumber, rule: z.string() })
-/** A pull request that cannot be a stage. */
-export type DroppedPull = z.infer<typeof droppedPull>
-
 /**
  * What git was asked of the changes of pull requests while they were linked, some hundred answers a record. Numbered by
  * repository over all minings; what is here is not asked again. Commits are those that the merges made.
@@ -180,7 +175,7 @@ export const mining = z.object({
   links: blobRef,
   /** Named rules and how many pull requests each removed. */
   removed: z.record(z.string(), z.number().int()),
-  /** Which they are, each with its rule, as JSON lines in the store. */
+  /** Which they are, each with its rule, as JSON lines `{number, rule}` in the store. */
   dropped: blobRef,
   /** Pull requests that entered no chain because git did not agree with GitHub on them. */
   unresolved: z.array(z.object({ number: z.number().int(), reason: z.string() })),
