@@ -1,4 +1,5 @@
 import type { Fence } from '../record/fence.ts'
+import { beginMining } from './beginMining.ts'
 import { listRollouts, planCampaign, readCampaign, writeSamples } from './campaign.ts'
 import { captureRound, judgeRound, testRound } from './closeRound.ts'
 import { atEdge, atFence, atMining, type RolloutInput, type Scope } from './edge.ts'
@@ -32,6 +33,7 @@ export function createActivities(ports: Ports) {
     judgeRound: fenced(judgeRound),
     endStage: fenced(endStage),
     endRollout: fenced(endRollout),
+    beginMining: plain(beginMining),
     refreshMirror: plain(refreshMirror),
     fetchPages: plain(fetchPages),
     gatherPulls: plain(gatherPulls),

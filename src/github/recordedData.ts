@@ -2,8 +2,15 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { repositoryName } from '../formats/common.ts'
-import { createdAt, fillUser, idOf, json, latestOf, toInstant, withoutAnnotations } from './recordedFill.ts'
-import type { HostedRepository, Json, ListedEntries, RepositoryHost, ThreadList } from './recordedRepository.ts'
+import { createdAt, fillEntry, fillUser, idOf, json, latestOf, toInstant, withoutAnnotations } from './recordedFill.ts'
+import type {
+  HostedRepository,
+  Json,
+  ListedEntries,
+  RepositoryHost,
+  RepositoryList,
+  ThreadList,
+} from './recordedRepository.ts'
 
 /** By number; null where the recording does not have the list. */
 const lists = z.record(z.string(), z.array(json).nullable()).default({})
@@ -85,6 +92,12 @@ function hostRecording(recorded: Recording): HostedRepository {
   }
   const remarks = (kind: ThreadList) =>
     listEntries([...issues.keys(), ...pulls.keys()].flatMap((n) => list(kind, n) ?? []))
+  const listed = new Map<RepositoryList, ListedEntries>()
+  const makeList = (kind: RepositoryList) => {
+    if (kind === 'pulls') return listEntries([...pulls.values()].map(listPull))
+    if (kind !== 'issues') return remarks(kind)
+    return listEntries([...issues.keys(), ...pulls.keys()].map((number) => issue(number)!))
+  }
   return {
     name,
     id: idOf(name, 'repository', 0),
@@ -102,9 +115,9 @@ function hostRecording(recorded: Recording): HostedRepository {
     issue,
     list,
     listed(kind) {
-      if (kind === 'pulls') return listEntries([...pulls.values()].map(listPull))
-      if (kind !== 'issues') return remarks(kind)
-      return listEntries([...issues.keys(), ...pulls.keys()].map((number) => issue(number)!))
+      const known = listed.get(kind) ?? makeList(kind)
+      listed.set(kind, known)
+      return known
     },
     closes(number) {
       const body = pulls.get(number)?.body
@@ -185,25 +198,4 @@ function fillPull(pull: Json, recorded: Recording): Json {
     ...(commits ? { commits: commits.length } : {}),
     ...(files ? { changed_files: files.length } : {}),
   })
-}
-
-function fillEntry(entry: Json, place: { kind: ThreadList; index: number; owning: Json; name: string }): Json {
-  const { kind, index, owning, name } = place
-  const number = Number(owning.number)
-  const filled: Json = withoutAnnotations({ ...entry, ...fillUser(entry, name) })
-  if (kind === 'files') return filled
-  if (kind === 'commits') return { html_url: `https://github.com/${name}/commit/${String(entry.sha)}`, ...filled }
-  const id = entry.id ?? idOf(name, `${kind}/${number}`, index)
-  const at = createdAt(entry) ?? owning.created_at
-  if (kind === 'timeline') return { ...filled, id, created_at: at }
-  if (kind === 'reviews') return { ...filled, id, submitted_at: filled.submitted_at ?? at }
-  const api = `https://api.github.com/repos/${name}`
-  const isComment = kind === 'issue_comments'
-  return {
-    ...filled,
-    id,
-    ...(isComment ? { issue_url: `${api}/issues/${number}` } : { pull_request_url: `${api}/pulls/${number}` }),
-    created_at: at,
-    updated_at: toInstant(entry.updated_at) ?? latestOf([toInstant(at)]),
-  }
 }

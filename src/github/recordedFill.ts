@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { isBotAccount } from '../domain/pullRequest.ts'
-import type { Json } from './recordedRepository.ts'
+import type { Json, ThreadList } from './recordedRepository.ts'
 
 /** Any JSON object. */
 export const json = z.record(z.string(), z.unknown())
@@ -48,4 +48,26 @@ export function withoutAnnotations<T>(value: T): T {
   if (value === null || typeof value !== 'object') return value
   const members = Object.entries(value).filter(([key]) => !key.startsWith('_'))
   return Object.fromEntries(members.map(([key, member]) => [key, withoutAnnotations(member)])) as T
+}
+
+/** An entry of a thread's list with what GitHub requires, made from its place where the recording lacks it. */
+export function fillEntry(entry: Json, place: { kind: ThreadList; index: number; owning: Json; name: string }): Json {
+  const { kind, index, owning, name } = place
+  const number = Number(owning.number)
+  const filled: Json = withoutAnnotations({ ...entry, ...fillUser(entry, name) })
+  if (kind === 'files') return filled
+  if (kind === 'commits') return { html_url: `https://github.com/${name}/commit/${String(entry.sha)}`, ...filled }
+  const id = entry.id ?? idOf(name, `${kind}/${number}`, index)
+  const at = createdAt(entry) ?? owning.created_at
+  if (kind === 'timeline') return { ...filled, id, created_at: at }
+  if (kind === 'reviews') return { ...filled, id, submitted_at: filled.submitted_at ?? at }
+  const api = `https://api.github.com/repos/${name}`
+  const isComment = kind === 'issue_comments'
+  return {
+    ...filled,
+    id,
+    ...(isComment ? { issue_url: `${api}/issues/${number}` } : { pull_request_url: `${api}/pulls/${number}` }),
+    created_at: at,
+    updated_at: toInstant(entry.updated_at) ?? latestOf([toInstant(at)]),
+  }
 }

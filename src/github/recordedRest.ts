@@ -42,7 +42,9 @@ export function serveRest(app: Hono<{ Bindings: HttpBindings }>, server: RestSer
         .split('/')
         .slice(4)
         .map((part) => `/${part}`)
-      return server.moved(c, `/repositories/${found.repository.id}${behind.join('')}${new URL(c.req.url).search}`)
+      const { pathname, search } = new URL(c.req.url)
+      const { prefix } = splitPath(pathname)
+      return server.moved(c, `${prefix}/repositories/${found.repository.id}${behind.join('')}${search}`)
     })
     app.get(`/repositories/:id{[0-9]+}${path}`, async (c) => {
       const repository = await server.findById(Number(c.req.param('id')))
@@ -51,9 +53,9 @@ export function serveRest(app: Hono<{ Bindings: HttpBindings }>, server: RestSer
   }
 
   const answerPage = (c: ServerContext, repository: HostedRepository, path: string, entries: Selected) => {
-    const { origin, searchParams: query } = new URL(c.req.url)
+    const { origin, pathname, searchParams: query } = new URL(c.req.url)
     // GitHub's own links name a repository by its number.
-    const base = `${origin}/repositories/${repository.id}/${path}`
+    const base = `${origin}${splitPath(pathname).prefix}/repositories/${repository.id}/${path}`
     const { page, link } = cutPage(entries, { query, base, pageSizeLimit })
     if (link !== null) c.header('link', link)
     return answer(c, page)
@@ -79,6 +81,13 @@ export function serveRest(app: Hono<{ Bindings: HttpBindings }>, server: RestSer
     if (!entries) return notFound(c)
     return answerPage(c, repository, `${kind}/${number}/${list}`, { length: entries.length, at: (n) => entries[n]! })
   })
+}
+
+/** A path as github.com has it, and what an Enterprise server has before it. */
+export function splitPath(pathname: string): { prefix: '' | '/api/v3' | '/api'; path: string } {
+  if (pathname.startsWith('/api/v3/')) return { prefix: '/api/v3', path: pathname.slice('/api/v3'.length) }
+  if (pathname === '/api/graphql') return { prefix: '/api', path: '/graphql' }
+  return { prefix: '', path: pathname }
 }
 
 /** JSON with its ETag: 304 when the asker has the same already. */

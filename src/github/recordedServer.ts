@@ -15,7 +15,7 @@ import {
 } from './recordedFault.ts'
 import { GITHUB_LIMITS, keepLimits, type Caller, type Limits, type Quota, type Resource } from './recordedLimits.ts'
 import type { RepositoryHost } from './recordedRepository.ts'
-import { answer, serveRest } from './recordedRest.ts'
+import { answer, serveRest, splitPath } from './recordedRest.ts'
 
 /** One request that the server had. */
 export interface ServedRequest {
@@ -62,8 +62,7 @@ export async function serveGitHub(host: RepositoryHost, options: ServerOptions =
   const log: ServedRequest[] = []
   const closing = new AbortController()
   const app = new Hono<{ Bindings: HttpBindings }>({
-    getPath: (request) =>
-      new URL(request.url).pathname.replace(/^\/api\/(?:v3(?=\/)|(?=graphql$))/, '/').replace('//', '/'),
+    getPath: (request) => splitPath(new URL(request.url).pathname).path,
   })
 
   app.use(async (c, next) => {
@@ -88,11 +87,11 @@ export async function serveGitHub(host: RepositoryHost, options: ServerOptions =
     const resource = c.req.path === '/graphql' ? 'graphql' : 'core'
     if (resource === 'graphql' && caller === null)
       return refuse(c, 401, 'This endpoint requires you to be authenticated.')
-    const fault = takeFault(await canonicalPaths(c))
     const refused = keeper.enter(caller, resource)
     try {
       if (refused === 'secondary') return refuseSecondary(c, limits.secondary)
       if (refused === 'primary') return refusePrimary(c, caller, resource)
+      const fault = takeFault(await canonicalPaths(c))
       const response = fault
         ? await answerFault(c, fault, { closing: closing.signal, now, answerTruly })
         : await answerTruly()

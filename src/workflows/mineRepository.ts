@@ -31,10 +31,12 @@ export async function mineRepository(input: MineInput): Promise<Mined> {
   setHandler(miningQuery, () => ledger.state)
   const acts = (summary: string) => proxyActivities<Activities>({ ...HEARTBEATING, summary })
 
-  const begun = await acts(isOffline ? 'look up what was fetched' : `fetch ${repository} into the clone`).refreshMirror(
-    input,
-  )
+  const begun = await acts('look up what is there').beginMining(input)
   if (source === 'github' && !isOffline) await fetchAll(repository, begun.gathering, ledger)
+  if (!isOffline) {
+    ledger.fetchesGit()
+    await acts(`fetch the commits of ${repository}`).refreshMirror(input)
+  }
   const join = acts(`join the pull requests of ${repository}`)
   const gathered = begun.gathered ?? (await join.gatherPulls({ ...input, n: begun.gathering }))
   ledger.gathered(gathered)

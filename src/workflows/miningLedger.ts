@@ -14,6 +14,8 @@ export interface MiningLedger {
   /** GitHub is away, and is asked again after this wait. */
   waits(wait: string): void
   resumed(): void
+  /** GitHub's pages are read; git's part follows. */
+  fetchesGit(): void
   gathered(gathered: Gathered): void
   linked(linked: { pullRequests: number; references: number; chainCount: number }): void
 }
@@ -31,7 +33,7 @@ export function openMiningLedger(repository: string): MiningLedger {
     firstNews: 0,
   }
   let isForecast = false
-  show('bringing the clone up to date')
+  show('asking GitHub')
 
   function note(line: string): void {
     state.news.push(line)
@@ -87,6 +89,9 @@ export function openMiningLedger(repository: string): MiningLedger {
     },
     resumed() {
       state.waitsUntil = null
+    },
+    fetchesGit() {
+      show('bringing the clone up to date')
     },
     gathered({ pullRequests, issues, lacks }) {
       state.phase = 'linking'

@@ -108,6 +108,8 @@ test('a renamed repository is answered 301 with its number, and goes on there', 
   const moved = await fetch(`${server.url}/repos/old/name/pulls?state=all`, { redirect: 'manual' })
   expect(moved.status).toBe(301)
   expect(moved.headers.get('location')).toMatch(/\/repositories\/\d+\/pulls\?state=all$/)
+  const enterprise = await fetch(`${server.url}/api/v3/repos/old/name`, { redirect: 'manual' })
+  expect(enterprise.headers.get('location')).toMatch(/\/api\/v3\/repositories\/\d+$/)
   expect(await (await fetch(`${server.url}/repos/old/name`)).json()).toMatchObject({ full_name: 'acme/tool' })
   expect((await fetch(`${server.url}/repos/other/name`, { redirect: 'manual' })).status).toBe(404)
 })

@@ -297,7 +297,7 @@ test('every command and flag of the pages is one', () => {
   expect(verbs.length).toBeGreaterThan(10)
   const flags = new Set([
     ...settingNames.filter((name) => !isSecret(name) && client.includes(`'${name}'`)).map(flagOf),
-    ...[...client.matchAll(/(?:\.option|new Option)\('(--[\w-]+)/g)].map((option) => option[1]!),
+    ...[...client.matchAll(/(?:\.option|new Option)\(\s*'(--[\w-]+)/g)].map((option) => option[1]!),
     '--help',
   ])
   const unknown = textsOf().flatMap((page) => {

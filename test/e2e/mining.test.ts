@@ -23,8 +23,8 @@ describe.skipIf(temporal === null)('mining a generated repository', () => {
     dir = mkdtempSync(join(tmpdir(), 'prchain-mining-'))
     const mirrors = join(dir, 'mirrors')
     github = await startGeneratedGitHub({
-      ...{ seed: 7, repositories: [REPOSITORY], pullRequests: 200, mirrorsDir: mirrors },
-      ...{ pageSizeLimit: 25, token: TOKEN, renamed: { 'acme/former': REPOSITORY } },
+      ...{ seed: 7, repositories: [REPOSITORY], pullRequests: 80, mirrorsDir: mirrors },
+      ...{ pageSizeLimit: 10, token: TOKEN, renamed: { 'acme/former': REPOSITORY } },
     })
     lab = await openLab({
       ...{ temporal: temporal!.binary, mirrors, recorded: dir, environment: null },
@@ -57,24 +57,20 @@ describe.skipIf(temporal === null)('mining a generated repository', () => {
   }
   let first = 0
 
-  test('through kills of the worker asks for no page twice but for the one in flight', async () => {
+  test('through a kill -9 of the worker asks for no page twice but for the one in flight', async () => {
     const handle = await start()
-    let kills = 0
-    for (const pages of [8, 20]) {
-      await until(`${pages} pages`, () => github.requests().length >= pages)
-      process.kill(lab.embedded.processes().worker!, 'SIGKILL')
-      kills += 1
-    }
+    await until('a dozen requests', () => github.requests().length >= 12)
+    process.kill(lab.embedded.processes().worker!, 'SIGKILL')
     const mined = (await handle.result()) as Mined
     expect(mined).toMatchObject({ source: 'github', mode: 'semantic', lacks: [] })
-    expect(mined.pullRequests).toBeGreaterThan(150)
+    expect(mined.pullRequests).toBeGreaterThan(50)
     const requests = asked()
     first = requests.length
     const overRest = requests.filter((path) => path !== '/graphql')
-    expect(overRest.length - new Set(overRest).size).toBeLessThanOrEqual(kills)
+    expect(overRest.length - new Set(overRest).size).toBeLessThanOrEqual(1)
     const gathered = (await lab.store.getRecord<Gathering>(recordKey.gathering(REPOSITORY, 0)))!
     const { rest, graphql, unchanged } = gathered.calls
-    expect(first - (rest + graphql + unchanged)).toBeLessThanOrEqual(kills)
+    expect(first - (rest + graphql + unchanged)).toBeLessThanOrEqual(1)
   }, 120_000)
 
   test('a second mining, after a hundredth has changed, asks for what changed', async () => {
@@ -83,14 +79,14 @@ describe.skipIf(temporal === null)('mining a generated repository', () => {
     const second = asked().length
     // At least one call for each of the six lists.
     expect(second).toBeLessThanOrEqual(10)
-    expect(first).toBeGreaterThan(5 * second)
+    expect(first).toBeGreaterThan(4 * second)
   }, 60_000)
 
   test('linking again offline, and mining git alone, ask GitHub nothing', async () => {
-    const offline = (await (await start({ isOffline: true, mode: 'single', min: 1 })).result()) as Mined
-    expect(offline).toMatchObject({ mode: 'single', lacks: [] })
+    const offline = (await (await start({ isOffline: true, max: 3 })).result()) as Mined
+    expect(offline).toMatchObject({ source: 'github', lacks: [] })
     const alone = (await (await start({ source: 'git' })).result()) as Mined
-    expect(alone.pullRequests).toBeGreaterThan(100)
+    expect(alone.pullRequests).toBeGreaterThan(40)
     expect(alone.lacks.map(({ kind }) => kind)).toContain('comments')
     expect(asked()).toEqual([])
   }, 60_000)

@@ -35,7 +35,7 @@ async function open(options: Partial<Parameters<typeof startGeneratedGitHub>[0]>
     const keys = new Set<string>()
     for (let n = 0; n < shelf.counts[list]; n += 1) {
       for (const entry of await shelf.entries(await shelf.get(list, n))) {
-        keys.add('id' in entry ? String(entry.id) : 'number' in entry ? String(entry.number) : entry.kind)
+        keys.add('id' in entry ? entry.id : 'number' in entry ? String(entry.number) : entry.kind)
       }
     }
     return keys.size

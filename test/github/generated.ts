@@ -1,8 +1,9 @@
 import { serveGitHub, type LoopbackGitHub, type ServerOptions } from '../../src/github/recordedServer.ts'
-import { hostSkeleton, type ChangingRepository, type Oddities } from './corpus/hosted.ts'
+import { hostSkeleton, type ChangingRepository } from './corpus/hosted.ts'
 import { buildMirror } from './corpus/mirror.ts'
 import { PAPER_PLANS, planOf } from './corpus/plan.ts'
 import { layOut } from './corpus/skeleton.ts'
+import type { Oddities } from './corpus/written.ts'
 
 /** A running loopback GitHub of generated repositories. */
 export interface GeneratedGitHub extends LoopbackGitHub {

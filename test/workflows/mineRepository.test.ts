@@ -105,23 +105,26 @@ describe.skipIf(server === null)('a mining', () => {
       const error = await handle.result().catch((thrown: unknown) => thrown)
       expect((error as WorkflowFailedError).cause).toBeInstanceOf(CancelledFailure)
     })
-    expect(acts.calls).toEqual(['refreshMirror', 'fetchPages'])
+    expect(acts.calls).toEqual(['beginMining', 'fetchPages'])
   })
 
-  test.each([{ source: 'git' }, { isOffline: true }])('with %j asks GitHub nothing', async (changed) => {
+  test.each([
+    [{ source: 'git' }, ['refreshMirror']],
+    [{ isOffline: true }, []],
+  ])('with %j asks GitHub nothing', async (changed, more) => {
     const acts = playableActivities()
     await opened.withWorker(acts, async () => {
       await (await start('acme/silent', changed)).result()
     })
-    expect(acts.calls).toEqual(['refreshMirror', 'gatherPulls', 'linkChains'])
+    expect(acts.calls).toEqual(['beginMining', ...more, 'gatherPulls', 'linkChains'])
   })
 
   test('that is offline links what was gathered last where no page has come since', async () => {
     const gathered = { pullRequests: 9, issues: 1, lacks: [] }
-    const acts = playableActivities({ refreshMirror: async () => ({ mining: 3, gathering: 1, gathered }) })
+    const acts = playableActivities({ beginMining: async () => ({ mining: 3, gathering: 1, gathered }) })
     await opened.withWorker(acts, async () => {
       expect(await (await start('acme/again', { isOffline: true })).result()).toMatchObject({ pullRequests: 9 })
     })
-    expect(acts.calls).toEqual(['refreshMirror', 'linkChains'])
+    expect(acts.calls).toEqual(['beginMining', 'linkChains'])
   })
 })

@@ -108,7 +108,8 @@ function sayAt(skeleton: Skeleton, number: number, { place, slot }: { place: Pla
 function render(citation: Citation, random: Random): string {
   const words = phrase(citation, random)
   if (citation.planted === 'code') return `It prints:\n\n${codeBlock(random, `see ${words}`)}`
-  return citation.planted === 'releases' ? `${words} ${titleText(random)}` : `${sentence(random)} ${words}`
+  if (citation.planted === 'releases') return `${words} ${titleText(random)}`
+  return citation.planted === 'quoted' ? words : `${sentence(random)} ${words}`
 }
 
 function botBody(random: Random): string {

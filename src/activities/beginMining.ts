@@ -1,0 +1,39 @@
+import { recordKey } from '../domain/identifiers.ts'
+import type { Gathering } from '../formats/mining.ts'
+import { InvalidInputError } from './edge.ts'
+import { summarizeGathering, type Gathered } from './gatherPulls.ts'
+import type { MineInput } from './linkChains.ts'
+import { openShelf, PAGE_LISTS } from './pageShelf.ts'
+import type { Ports } from './ports.ts'
+
+/** A mining as it begins. */
+export interface Begun {
+  /** The number that the mining's record will have. */
+  mining: number
+  /** The gathering that it links. */
+  gathering: number
+  /** That gathering, when it is there already; null when it is still to be made. */
+  gathered: Gathered | null
+}
+
+/**
+ * Numbers a mining. One that is offline links the last gathering where no page has come since; throws
+ * {@link InvalidInputError} when nothing was ever fetched for it. Asks nobody.
+ */
+export async function beginMining(ports: Pick<Ports, 'store' | 'github'>, input: MineInput): Promise<Begun> {
+  const { repository, source, isOffline } = input
+  const { store, github } = ports
+  const count = async (prefix: string) => (await store.listRecords(prefix)).length
+  const mining = await count(recordKey.minings(repository))
+  const gathering = await count(recordKey.gatherings(repository))
+  if (!isOffline) return { mining, gathering, gathered: null }
+  const { counts } = await openShelf({ store, github, repository })
+  const latest = await store.getRecord<Gathering>(recordKey.gathering(repository, gathering - 1))
+  const isCurrent = latest?.source === source && PAGE_LISTS.every((list) => counts[list] === (latest.pages[list] ?? 0))
+  if (latest && isCurrent)
+    return { mining, gathering: gathering - 1, gathered: await summarizeGathering(store, latest) }
+  if (source === 'github' && counts.pulls === 0) {
+    throw new InvalidInputError(`nothing of ${repository} was fetched yet: mine it once without --offline`)
+  }
+  return { mining, gathering, gathered: null }
+}
