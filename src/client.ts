@@ -26,6 +26,7 @@ import { importChains, listChains } from './cli/chains.ts'
 import { demo } from './cli/demo.ts'
 import { doctor } from './cli/doctor.ts'
 import { mine } from './cli/mine.ts'
+import { report } from './cli/report.ts'
 import { resume } from './cli/resume.ts'
 import { run } from './cli/run.ts'
 import { show } from './cli/show.ts'
@@ -182,8 +183,19 @@ verb(
       .default('none'),
   )
 const chains = verb('chains [repository]', 'list the chains of the store', ['store'], (it, repository) =>
-  listChains({ ...it, repository: repository ?? null }),
+  listChains({
+    ...it,
+    filter: {
+      repository: repository ?? null,
+      mode: (it.flags['mode'] as string | undefined) ?? null,
+      minScore: (it.flags['minScore'] as number | undefined) ?? null,
+      limit: (it.flags['limit'] as number | undefined) ?? null,
+    },
+  }),
 )
+  .option('--mode <mode>', 'chains of one mode alone: semantic, temporal, single, given')
+  .option('--min-score <score>', 'chains whose weakest link has this score or more', score)
+  .option('--limit <n>', 'so many at most', wholeNumber)
 verb(
   'import <file>',
   'chains given by hand: {"repo": "o/n", "prs": [1150, 1234], "id": optional} a line',
@@ -197,6 +209,9 @@ verb(
   [...CONNECTION],
   (it, target) => show({ ...it, target: target! }),
 )
+verb('report <repositories...>', 'one HTML page of what was mined', ['store'], (it, ...targets) =>
+  report({ ...it, targets, out: (it.flags['out'] as string | undefined) ?? null }),
+).option('--out <file>', 'where it is written (the folder reports of the store)')
 verb('run <targets...>', 'run a campaign over chains and repositories', [...CONNECTION, ...ROLLOUT], (it, ...targets) =>
   run({ ...it, targets, isDetached: it.flags['detach'] === true }),
 ).option('--detach', 'start it and leave')
@@ -287,6 +302,11 @@ function readVersion(): string {
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.')
+  return Number(text)
+}
+
+function score(text: string): number {
+  if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(text)) throw new InvalidArgumentError('expected a number from 0 to 1.')
   return Number(text)
 }
 

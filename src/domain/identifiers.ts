@@ -81,6 +81,7 @@ export function splitRound(round: RoundId): { phase: Phase; round: number } {
 export const recordKey = {
   chain: (id: string) => `chains/${id}`,
   chains: 'chains',
+  allMinings: 'minings',
   mining: (repository: string, n: number) => `minings/${repositoryFolder(repository)}/${pad(n)}`,
   minings: (repository: string) => `minings/${repositoryFolder(repository)}`,
   gitEvidence: (repository: string, n: number) => `git-evidence/${repositoryFolder(repository)}/${pad(n)}`,

@@ -146,6 +146,13 @@ export const minedOutput = z.object({
   lacks: gathering.shape.lacks,
 })
 
+/** What `prchain report --json` prints. */
+export const reportOutput = z.object({
+  format: z.literal('prchain.report/1'),
+  path: z.string(),
+  repositories: z.array(z.object({ repository: z.string(), minedAt: z.string(), chains: z.number().int() })),
+})
+
 /** A line of `prchain status --json`. */
 export const statusOutput = z.object({
   format: z.literal('prchain.status/1'),
@@ -227,6 +234,7 @@ export const output = z.union([
   workerOutput,
   doctorOutput,
   minedOutput,
+  reportOutput,
   statusOutput,
   showRolloutOutput,
   resumeOutput,
