@@ -33,6 +33,7 @@ import { show } from './cli/show.ts'
 import { status } from './cli/status.ts'
 import { EXIT, InputError, openTerminal, type Terminal } from './cli/terminal.ts'
 import { exportTrajectories, importTrajectory } from './cli/trajectory.ts'
+import { survey } from './cli/survey.ts'
 import { up } from './cli/up.ts'
 import { gateway } from './cli/gateway.ts'
 import { worker } from './cli/worker.ts'
@@ -209,6 +210,19 @@ verb(
   [...CONNECTION],
   (it, target) => show({ ...it, target: target! }),
 )
+verb(
+  'survey [repositories...]',
+  'is a repository worth mining: effective pull requests, reviews, tests, languages, licence, expected chains',
+  ['store', 'mirrors', 'preset'],
+  (it, ...repositories) =>
+    survey({
+      ...it,
+      repositories,
+      // A preset of the settings file is meant for rollouts: only a typed one names repositories.
+      isPaper: it.flags['preset'] === 'paper',
+      source: it.flags['source'] as string,
+    }),
+).option('--source <source>', 'git: ask GitHub nothing', 'github')
 verb('report <repositories...>', 'one HTML page of what was mined', ['store'], (it, ...targets) =>
   report({ ...it, targets, out: (it.flags['out'] as string | undefined) ?? null }),
 ).option('--out <file>', 'where it is written (the folder reports of the store)')

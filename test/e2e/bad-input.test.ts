@@ -179,6 +179,7 @@ describe('bad input ends with exit 2, is named, and changes nothing', () => {
       ['report', 'nosuch/repo'],
       ['nosuch/repo', 'prchain mine nosuch/repo'],
     ],
+    [['survey'], ['--preset paper']],
     [
       ['survey', 'three'],
       ['three', 'owner/name'],
