@@ -12,19 +12,28 @@ import {
   type SettingName,
 } from './config.ts'
 import { tryEnvironment } from './activities/tryEnvironment.ts'
-import { miningMode, miningSource, type MiningMode, type MiningSource } from './formats/mining.ts'
+import {
+  distantLinks,
+  miningMode,
+  miningSource,
+  type DistantLinks,
+  type MiningMode,
+  type MiningSource,
+} from './formats/mining.ts'
 import { cancel } from './cli/cancel.ts'
 import { ceilingsOf } from './cli/ceilings.ts'
 import { importChains, listChains } from './cli/chains.ts'
 import { demo } from './cli/demo.ts'
 import { doctor } from './cli/doctor.ts'
 import { mine } from './cli/mine.ts'
+import { report } from './cli/report.ts'
 import { resume } from './cli/resume.ts'
 import { run } from './cli/run.ts'
 import { show } from './cli/show.ts'
 import { status } from './cli/status.ts'
 import { EXIT, InputError, openTerminal, type Terminal } from './cli/terminal.ts'
 import { exportTrajectories, importTrajectory } from './cli/trajectory.ts'
+import { survey } from './cli/survey.ts'
 import { up } from './cli/up.ts'
 import { gateway } from './cli/gateway.ts'
 import { worker } from './cli/worker.ts'
@@ -141,7 +150,7 @@ verb('gateway', 'one gateway alone', ['store', ...GATEWAY], (it) => gateway(it))
 verb(
   'mine <repository>',
   'gather pull requests, link them, store the chains',
-  [...CONNECTION, 'mirrors'],
+  [...CONNECTION, 'mirrors', 'model', 'judgeModel', 'prices', 'seed'],
   (it, repository) =>
     mine({
       ...it,
@@ -151,6 +160,8 @@ verb(
       isOffline: it.flags['offline'] === true,
       min: it.flags['min'] as number,
       max: it.flags['max'] as number,
+      distant: it.flags['distant'] as DistantLinks,
+      isJudged: it.flags['judgeLinks'] === true,
     }),
 )
   .addOption(
@@ -166,9 +177,26 @@ verb(
   .option('--offline', 'ask nobody: link again what was fetched before')
   .option('--min <n>', 'shortest chain', wholeNumber, 2)
   .option('--max <n>', 'longest chain', wholeNumber, 5)
+  .option('--judge-links', 'ask a model about each link, from its evidence and the two patches')
+  .addOption(
+    new Option('--distant <what>', 'links that no text states, from the lines and names that changes share')
+      .choices(distantLinks.options)
+      .default('none'),
+  )
 const chains = verb('chains [repository]', 'list the chains of the store', ['store'], (it, repository) =>
-  listChains({ ...it, repository: repository ?? null }),
+  listChains({
+    ...it,
+    filter: {
+      repository: repository ?? null,
+      mode: (it.flags['mode'] as string | undefined) ?? null,
+      minScore: (it.flags['minScore'] as number | undefined) ?? null,
+      limit: (it.flags['limit'] as number | undefined) ?? null,
+    },
+  }),
 )
+  .option('--mode <mode>', 'chains of one mode alone: semantic, temporal, single, given')
+  .option('--min-score <score>', 'chains whose weakest link has this score or more', score)
+  .option('--limit <n>', 'so many at most', wholeNumber)
 verb(
   'import <file>',
   'chains given by hand: {"repo": "o/n", "prs": [1150, 1234], "id": optional} a line',
@@ -182,6 +210,22 @@ verb(
   [...CONNECTION],
   (it, target) => show({ ...it, target: target! }),
 )
+verb(
+  'survey [repositories...]',
+  'is a repository worth mining: effective pull requests, reviews, tests, languages, licence, expected chains',
+  ['store', 'mirrors', 'preset'],
+  (it, ...repositories) =>
+    survey({
+      ...it,
+      repositories,
+      // A preset of the settings file is meant for rollouts: only a typed one names repositories.
+      isPaper: it.flags['preset'] === 'paper',
+      source: it.flags['source'] as string,
+    }),
+).option('--source <source>', 'git: ask GitHub nothing', 'github')
+verb('report <repositories...>', 'one HTML page of what was mined', ['store'], (it, ...targets) =>
+  report({ ...it, targets, out: (it.flags['out'] as string | undefined) ?? null }),
+).option('--out <file>', 'where it is written (the folder reports of the store)')
 verb('run <targets...>', 'run a campaign over chains and repositories', [...CONNECTION, ...ROLLOUT], (it, ...targets) =>
   run({ ...it, targets, isDetached: it.flags['detach'] === true }),
 ).option('--detach', 'start it and leave')
@@ -272,6 +316,11 @@ function readVersion(): string {
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.')
+  return Number(text)
+}
+
+function score(text: string): number {
+  if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(text)) throw new InvalidArgumentError('expected a number from 0 to 1.')
   return Number(text)
 }
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { buildLinks, LINK_THRESHOLD } from '../../src/domain/chain.ts'
+import { buildLinks, holdsChain } from '../../src/domain/link.ts'
 import { filterPulls, isBotAccount } from '../../src/domain/pullRequest.ts'
 import { findReferences } from '../../src/domain/reference.ts'
 import { isSourcePath } from '../../src/domain/testPath.ts'
@@ -32,7 +32,7 @@ export async function drawHistoryPairs(options: {
   const { kept } = filterPulls(await readMerged({ mirror, repository, depth }))
   const byNumber = new Map(kept.map((pull) => [pull.number, pull]))
   const links = buildLinks(findReferences(kept)).filter(
-    ({ from, to, score }) => score >= LINK_THRESHOLD && byNumber.has(from) && byNumber.has(to),
+    (link) => holdsChain(link) && byNumber.has(link.from) && byNumber.has(link.to),
   )
   const cited = links.map(({ from, to }): Pair => pairOf(byNumber.get(to)!, byNumber.get(from)!, 'cites'))
   const pairs = shuffle(cited, pick)

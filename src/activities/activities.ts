@@ -2,12 +2,12 @@ import type { Fence } from '../record/fence.ts'
 import { beginMining } from './beginMining.ts'
 import { listRollouts, planCampaign, readCampaign, writeSamples } from './campaign.ts'
 import { captureRound, judgeRound, testRound } from './closeRound.ts'
-import { atEdge, atFence, type RolloutInput, type Scope } from './edge.ts'
+import { atEdge, atFence, atMining, type RolloutInput, type Scope } from './edge.ts'
 import { endRollout, endStage } from './endRollout.ts'
 import { fetchPages } from './fetchPages.ts'
 import { gatherPulls } from './gatherPulls.ts'
 import { lookUpChain } from './lookUpChain.ts'
-import { linkChains } from './linkChains.ts'
+import { linkChains, type LinkInput } from './linkChains.ts'
 import { planRollout } from './planRollout.ts'
 import type { Ports } from './ports.ts'
 import { prepareStage } from './prepareStage.ts'
@@ -37,7 +37,7 @@ export function createActivities(ports: Ports) {
     refreshMirror: plain(refreshMirror),
     fetchPages: plain(fetchPages),
     gatherPulls: plain(gatherPulls),
-    linkChains: plain(linkChains),
+    linkChains: atMining(ports, (input: LinkInput, scope) => linkChains(ports, input, scope)),
     readCampaign: plain(readCampaign),
     planCampaign: plain(planCampaign),
     listRollouts: plain(listRollouts),

@@ -9,6 +9,7 @@ import type { Ports } from './ports.ts'
 
 /** What a campaign's workflow needs of what was asked. */
 export interface Asked {
+  /** Those that are to be mined first: no mining of them is in the store. */
   repositories: string[]
   mirrors: string | null
   concurrency: number
@@ -17,8 +18,13 @@ export interface Asked {
 /** Reads what a campaign was asked to do. */
 export async function readCampaign(ports: Ports, input: { name: string }): Promise<Asked> {
   const asked = await campaignOf(ports, input.name)
+  const repositories: string[] = []
+  for (const target of asked.targets) {
+    if (!target.includes('/')) continue
+    if ((await ports.store.listRecords(recordKey.minings(target))).length === 0) repositories.push(target)
+  }
   return {
-    repositories: asked.targets.filter((target) => target.includes('/')),
+    repositories,
     mirrors: asked.settings.mirrors,
     concurrency: asked.concurrency,
   }

@@ -57,6 +57,7 @@ export async function resolveChain(
       chainId(
         repository.name,
         pulls.map((pull) => pull.number),
+        mode,
       ),
     repository: repository.name,
     source,

@@ -1,4 +1,5 @@
 import { ApplicationFailure, Context, CancelledFailure } from '@temporalio/activity'
+import { miningCalls } from '../domain/identifiers.ts'
 import type { Redact } from '../domain/redaction.ts'
 import type { Fence } from '../record/fence.ts'
 import { claimFence } from '../record/fence.ts'
@@ -70,6 +71,25 @@ export function atFence<I extends RolloutInput, O>(
     const order: [number, number, number] = [...input.order, Context.current().info.attempt]
     const fence = await claimFence({ store: ports.store, rollout: input.rollout, order, holder: ports.holder })
     return work(input, { ...scope, fence })
+  })
+}
+
+/**
+ * Wraps an activity of a mining: {@link atEdge}, with a fence that is claimed when a model is to be asked. A later
+ * workflow's attempt overtakes an earlier one's: what is compared is when Temporal scheduled the activity.
+ */
+export function atMining<I extends { repository: string; n: number }, O>(
+  ports: Ports,
+  work: (input: I, scope: Scope & { claim: () => Promise<Fence> }) => Promise<O>,
+): (input: I) => Promise<O> {
+  return atEdge(ports, async (input: I, scope) => {
+    const { scheduledTimestampMs, attempt } = Context.current().info
+    const rollout = miningCalls(input.repository, input.n)
+    const order: [number, number, number] = [scheduledTimestampMs, 0, attempt]
+    return work(input, {
+      ...scope,
+      claim: () => claimFence({ store: ports.store, rollout, order, holder: ports.holder }),
+    })
   })
 }
 

@@ -5,48 +5,77 @@ import type { Config } from '../config.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { repositoryName } from '../formats/common.ts'
 import { chainImport, type Chain, type ChainImport } from '../formats/chain.ts'
+import { chainLines, chainTables, weakestScore } from './chainLines.ts'
 import { readChain } from './targets.ts'
-import { columns, EXIT, InputError, type Terminal } from './terminal.ts'
+import { EXIT, InputError, type Terminal } from './terminal.ts'
 
 const IMPORT_FORM = 'expected on each line: {"repo": "owner/name", "prs": [1150, 1234], "id": optional}'
 
-/** `prchain chains [REPO]`: the chains of the store, one a line. */
+/** Which chains are listed: all of what is null. */
+export interface ChainFilter {
+  repository: string | null
+  mode: string | null
+  /** Of a chain's weakest link. */
+  minScore: number | null
+  limit: number | null
+}
+
+const MODES = ['semantic', 'temporal', 'single', 'given'] as const satisfies Chain['mode'][]
+
+/** `prchain chains [REPO]`: the chains of the store, those that the filter lets through. */
 export async function listChains(options: {
   config: Config
-  repository: string | null
+  filter: ChainFilter
   terminal: Terminal
 }): Promise<number> {
-  const { config, repository, terminal } = options
-  if (repository !== null && !repositoryName.safeParse(repository).success)
-    throw new InputError(
-      `"${repository}" is no repository: expected owner/name; \`prchain show CHAIN\` shows one chain`,
-    )
+  const { config, filter, terminal } = options
+  const { repository, limit } = filter
+  checkFilter(filter)
   const store = composeStore(config)
   const chains: Chain[] = []
   const others = new Set<string>()
+  let ofRepository = 0
   for (const key of await store.listRecords(recordKey.chains)) {
     const chain = await store.getRecord<Chain>(key)
     if (!chain) continue
-    if (repository === null || chain.repository === repository) chains.push(chain)
-    else others.add(chain.repository)
+    if (repository !== null && chain.repository !== repository) others.add(chain.repository)
+    else {
+      ofRepository++
+      if (fits(chain, filter)) chains.push(chain)
+    }
   }
-  for (const chain of chains) terminal.emit(chain)
+  const shown = limit === null ? chains : chains.slice(0, limit)
+  for (const chain of shown) terminal.emit(chain)
   if (terminal.isJson) return EXIT.ended
-  if (chains.length === 0) {
+  if (ofRepository === 0) {
     const known = others.size === 0 ? '' : `; the store has chains of ${[...others].sort().slice(0, 10).join(', ')}`
     terminal.say(
       `no chains${repository === null ? '' : ` of ${repository}`} yet: \`prchain mine ${repository ?? 'REPO'}\` or \`prchain chains import FILE\`${known}`,
     )
-  } else {
-    const rows = chains.map(({ id, repository: name, stages, shape, source }) => [
-      id,
-      name,
-      stages.map((stage) => `#${stage.number}`).join(' → '),
-      `${shape}, ${source}`,
-    ])
-    for (const line of columns([['chain', 'repository', 'pull requests', 'shape'], ...rows])) terminal.say(line)
+  } else if (chains.length === 0) terminal.say(`none of ${ofRepository} chain(s) is as asked for`)
+  else {
+    for (const line of chainTables(shown, terminal.width ?? null)) terminal.say(line)
+    if (shown.length < chains.length)
+      terminal.say(`\n${chains.length - shown.length} more: --limit ${limit} cut the list`)
   }
   return EXIT.ended
+}
+
+function checkFilter({ repository, mode, minScore, limit }: ChainFilter): void {
+  if (repository !== null && !repositoryName.safeParse(repository).success)
+    throw new InputError(
+      `"${repository}" is no repository: expected owner/name; \`prchain show CHAIN\` shows one chain`,
+    )
+  if (mode !== null && !(MODES as readonly string[]).includes(mode))
+    throw new InputError(`--mode ${mode}: expected ${MODES.join(', ')}`)
+  if (minScore !== null && !(minScore >= 0 && minScore <= 1))
+    throw new InputError(`--min-score ${minScore}: expected a number from 0 to 1`)
+  if (limit !== null && limit < 1) throw new InputError(`--limit ${limit}: expected 1 or more`)
+}
+
+function fits(chain: Chain, { mode, minScore }: ChainFilter): boolean {
+  if (mode !== null && (chain.mode ?? 'semantic') !== mode) return false
+  return minScore === null || (weakestScore(chain) ?? -1) >= minScore
 }
 
 /** `prchain chains import FILE`: chains given by hand, one a line; all of them or none are stored. */
@@ -99,23 +128,6 @@ export async function showChain(options: { config: Config; id: string; terminal:
   const { config, id, terminal } = options
   const chain = await readChain(composeStore(config), id)
   terminal.emit(chain)
-  if (terminal.isJson) return EXIT.ended
-  terminal.say(
-    `${chain.id}: ${chain.repository}, ${chain.stages.length} pull requests, ${chain.shape}, ${chain.source}`,
-  )
-  for (const stage of chain.stages) {
-    const changed = stage.files.length - stage.testFiles.length
-    terminal.say(`\n#${stage.number} ${stage.title}`)
-    terminal.say(
-      `  ${stage.mergedAt}, ${stage.style} ${stage.resultSha.slice(0, 12)} on ${stage.baseSha.slice(0, 12)}; ${changed} source file(s), ${stage.testFiles.length} test file(s)`,
-    )
-    for (const link of chain.links.filter((one) => one.from === stage.number)) {
-      terminal.say(`  builds on #${link.to} (score ${link.score.toFixed(2)})`)
-      for (const reference of link.references) {
-        const via = reference.viaIssue === null ? '' : ` through issue #${reference.viaIssue}`
-        terminal.say(`    ${reference.source}, ${reference.cue}${via}: “${reference.text.replace(/\s+/g, ' ').trim()}”`)
-      }
-    }
-  }
+  if (!terminal.isJson) for (const line of chainLines(chain, terminal.width ?? null)) terminal.say(line)
   return EXIT.ended
 }

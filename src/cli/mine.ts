@@ -9,11 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import { TASK_QUEUE, workflowId } from '../domain/identifiers.ts'
 import { repositoryName } from '../formats/common.ts'
-import type { MiningMode, MiningSource } from '../formats/mining.ts'
+import type { DistantLinks, MiningMode, MiningSource } from '../formats/mining.ts'
 import type { MiningState } from '../formats/state.ts'
 import { miningQuery } from '../workflows/messages.ts'
 import type { Mined, mineRepository } from '../workflows/mineRepository.ts'
 import { askWorker, describeWorkflow, QUERY_MS } from './answer.ts'
+import { settleLinkJudge } from './rolloutSettings.ts'
 import { openSession, type Session } from './session.ts'
 import { openRepository } from './targets.ts'
 import { EXIT, FailedError, InputError, type Terminal } from './terminal.ts'
@@ -31,17 +32,21 @@ export interface MineOptions {
   isOffline: boolean
   min: number
   max: number
+  distant: DistantLinks
+  /** Whether a model is asked about each link. */
+  isJudged: boolean
 }
 
 /** `prchain mine REPO`: gathers a repository's pull requests, links them, and stores the chains. */
 export async function mine(
   options: MineOptions & { config: Config; terminal: Terminal; signal: AbortSignal },
 ): Promise<number> {
-  const { config, repository, mode, source, isOffline, min, max, terminal, signal } = options
+  const { config, repository, mode, source, isOffline, min, max, distant, isJudged, terminal, signal } = options
   if (!repositoryName.safeParse(repository).success)
     throw new InputError(`"${repository}" is no repository: expected owner/name`)
   if (!(min >= 1 && max >= min)) throw new InputError(`--min ${min} --max ${max}: expected 1 ≤ min ≤ max`)
   if (config.mirrors !== null) await openRepository(config, repository)
+  const judge = isJudged ? await settleLinkJudge(config) : null
   const session = await openSession(config)
   const ended = new AbortController()
   try {
@@ -57,6 +62,9 @@ export async function mine(
           isOffline,
           min,
           max,
+          seed: config.seed,
+          distant,
+          judge,
         },
       ],
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
@@ -64,6 +72,7 @@ export async function mine(
     })
     terminal.say(`mining ${repository}${session.uiUrl ? `; Temporal UI: ${session.uiUrl}` : ''}`)
     if (source === 'git') terminal.say(GIT_ALONE)
+    if (judge) terminal.say(`links are judged by ${judge.model}${judge.isScripted ? ', a stand-in' : ''}`)
     const followed = follow(session, { repository, terminal, signal: ended.signal })
     const mined = await Promise.race([handle.result(), detachment(signal)])
     ended.abort()

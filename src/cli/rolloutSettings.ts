@@ -5,6 +5,7 @@ import { composeSandboxes, composeStore } from '../compose.ts'
 import { hasRealModel } from '../composeModel.ts'
 import { flagOf, type Config } from '../config.ts'
 import { environment, type Environment } from '../formats/environment.ts'
+import type { LinkJudge } from '../formats/mining.ts'
 import { prices, type Prices } from '../formats/price.ts'
 import type { RolloutSettings } from '../formats/rollout.ts'
 import { InputError } from './terminal.ts'
@@ -78,6 +79,21 @@ export async function settleRollouts(config: Config): Promise<{ settings: Rollou
     prices: table && (await composeStore(config).putBlob(JSON.stringify(table))),
   }
   return { settings, prices: table }
+}
+
+/** The model that is to judge links, with its price table. Throws {@link InputError}. */
+export async function settleLinkJudge(config: Config): Promise<Omit<LinkJudge, 'format' | 'prompts'>> {
+  const isReal = hasRealModel(config)
+  const model = config.judgeModel ?? config.model
+  if (isReal && model === null)
+    throw new InputError('judge-model: name the model that judges links with --judge-model or PRCHAIN_JUDGE_MODEL')
+  const table = config.prices === null ? null : await readPrices(config.prices)
+  return {
+    model: isReal ? model! : SCRIPTED_MODEL,
+    isScripted: !isReal,
+    seed: config.seed,
+    prices: table && (await composeStore(config).putBlob(JSON.stringify(table))),
+  }
 }
 
 /** Reads and checks a price table. Throws {@link InputError}. */

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { repositoryName } from '../formats/common.ts'
 import type { Chain } from '../formats/chain.ts'
+import type { Mining } from '../formats/mining.ts'
 import type { GitRepository } from '../git/port.ts'
 import type { Store } from '../store/port.ts'
 import { InputError } from './terminal.ts'
@@ -29,6 +30,7 @@ export async function checkTargets(options: {
           `"${target}" is no repository: expected owner/name, or a chain's id (\`prchain chains\` lists them)`,
         )
       if (config.mirrors !== null) await open(target)
+      onLine(await describeMining(store, target))
       continue
     }
     const chain = await readChain(store, target)
@@ -49,6 +51,15 @@ export async function checkTargets(options: {
       }
     }
   }
+}
+
+/** Which chains a campaign over a repository runs: those of its latest mining, else of one that it begins with. */
+async function describeMining(store: Store, repository: string): Promise<string> {
+  const keys = await store.listRecords(recordKey.minings(repository))
+  const mining = keys.length === 0 ? null : await store.getRecord<Mining>(keys.at(-1)!)
+  if (!mining) return `${repository} is mined first`
+  const { mode, chains, minedAt } = mining
+  return `${repository}: ${chains.length} chain(s) of its latest mining, ${mode}, of ${minedAt}; \`prchain mine ${repository}\` makes another`
 }
 
 /** A repository of the mirrors or clones. Throws {@link InputError} when there is none. */

@@ -3,6 +3,8 @@ import type { Output } from '../formats/output.ts'
 /** Where a command writes: progress for people, and with `--json` the one document or the lines for programs. */
 export interface Terminal {
   isJson: boolean
+  /** Columns of the terminal; null or nothing where lines may be of any length, as in a file. */
+  width?: number | null
   /** A line for people. Goes to stderr with `--json`, else to stdout. */
   say(line: string): void
   /** A document for programs: one line on stdout with `--json`, nothing without. */
@@ -14,6 +16,7 @@ export function openTerminal(options: { isJson: boolean }): Terminal {
   const { isJson } = options
   return {
     isJson,
+    width: process.stdout.columns ?? null,
     say: (line) => void (isJson ? process.stderr : process.stdout).write(`${line}\n`),
     emit: (value) => {
       if (isJson) process.stdout.write(`${JSON.stringify(value)}\n`)

@@ -6,9 +6,28 @@ export function hostTaskQueue(place: string): string {
   return `${TASK_QUEUE}.${place}`
 }
 
-/** A chain's id when it is given none: `owner__name.1150-1234-1305`. */
-export function chainId(repository: string, numbers: readonly number[]): string {
-  return `${repositoryFolder(repository)}.${numbers.join('-')}`
+const LONGEST_CHAIN_ID = 120
+
+/**
+ * A chain's id when it is given none: `owner__name.1150-1234-1305`, or `owner__name.temporal.12-13` for one that no links
+ * made. Where that is too long, the first number, the last, how many there are, and a digest of all.
+ */
+export function chainId(
+  repository: string,
+  numbers: readonly number[],
+  mode: 'semantic' | 'temporal' | 'single' | 'given' = 'given',
+): string {
+  const prefix = `${repositoryFolder(repository)}.${mode === 'temporal' || mode === 'single' ? `${mode}.` : ''}`
+  const whole = `${prefix}${numbers.join('-')}`
+  if (whole.length <= LONGEST_CHAIN_ID) return whole
+  return `${prefix}${numbers[0]}-${numbers.at(-1)}.${numbers.length}.${digestOfNumbers(numbers)}`
+}
+
+/** FNV-1a over the numbers as text: identifiers are made in workflows too, where no other digest is. */
+function digestOfNumbers(numbers: readonly number[]): string {
+  let digest = 0x811c9dc5
+  for (const character of numbers.join('-')) digest = Math.imul(digest ^ character.charCodeAt(0), 0x01000193) >>> 0
+  return digest.toString(16).padStart(8, '0')
 }
 
 /** A repository's name as one path segment: `owner__name`. */
@@ -62,9 +81,13 @@ export function splitRound(round: RoundId): { phase: Phase; round: number } {
 export const recordKey = {
   chain: (id: string) => `chains/${id}`,
   chains: 'chains',
+  allMinings: 'minings',
   mining: (repository: string, n: number) => `minings/${repositoryFolder(repository)}/${pad(n)}`,
   minings: (repository: string) => `minings/${repositoryFolder(repository)}`,
+  gitEvidence: (repository: string, n: number) => `git-evidence/${repositoryFolder(repository)}/${pad(n)}`,
+  gitEvidences: (repository: string) => `git-evidence/${repositoryFolder(repository)}`,
   page: (repository: string, list: string, n: number) => `pages/${repositoryFolder(repository)}/${list}/${pad(n)}`,
+  linkJudge: (calls: string) => `rollouts/${calls}/judge`,
   pages: (repository: string, list: string) => `pages/${repositoryFolder(repository)}/${list}`,
   gatherings: (repository: string) => `gatherings/${repositoryFolder(repository)}`,
   gathering: (repository: string, n: number) => `gatherings/${repositoryFolder(repository)}/${pad(n)}`,
@@ -164,6 +187,19 @@ export function commandKey(
 export function readCommandPlace(key: string): { ordinal: number; call: number } {
   const [ordinal, call] = key.slice(key.lastIndexOf('/') + 1).split('.')
   return { ordinal: Number(ordinal), call: Number(call) }
+}
+
+/** In the place of a campaign's name where no campaign asks: no campaign can be called this. */
+export const MININGS = '_minings'
+
+/** What a mining's model calls are kept and paid under, in the place of a rollout's id. */
+export function miningCalls(repository: string, n: number): string {
+  return `${MININGS}/${repositoryFolder(repository)}/${n}`
+}
+
+/** The key of a call that judges the link `from` → `to` of a mining. */
+export function linkJudgeCallKey(calls: string, { from, to }: { from: number; to: number }, ordinal: number): string {
+  return `${calls}/judge/${from}-${to}/${pad(ordinal)}`
 }
 
 /** Splits a rollout's id. */

@@ -1,10 +1,23 @@
 import type { PullRequest } from '../formats/pullRequest.ts'
 import { isCiPath, isDocsPath, isSourcePath } from './testPath.ts'
 
-/** The rules of {@link filterPulls}, in the order in which they are tried. */
-export const PULL_RULES = ['unmerged', 'bot', 'revert', 'release', 'docs-only', 'ci-only', 'no-source'] as const
+/** The rules of {@link findRule}, in the order in which they are tried. */
+export const PULL_RULES = [
+  'unmerged',
+  'bot',
+  'revert',
+  'release',
+  'docs-only',
+  'ci-only',
+  'no-source',
+  'oversize',
+  'unproven',
+] as const
 /** Why a pull request cannot be a stage. */
 export type PullRule = (typeof PULL_RULES)[number]
+
+/** The most source files, and lines of them added and deleted, that a stage may change; above it is `oversize`. */
+export const OVERSIZE = { files: 40, lines: 2_000 } as const
 
 /** What {@link filterPulls} kept, what it dropped and by which rule, and how many each rule dropped. */
 export interface FilteredPulls {
@@ -15,16 +28,21 @@ export interface FilteredPulls {
 
 /**
  * Drops pull requests that cannot be a stage. Each is dropped by the first rule that fits, in the order of
- * {@link PULL_RULES}. Where GitHub did not give the file list, the rules that need it do not fit.
+ * {@link PULL_RULES}. Where its file list is not known, the rules that need it do not fit. `isProven` is what git says of
+ * a number: false where its head or its merge are not this repository's pull request of that number, null where git was
+ * not asked.
  */
-export function filterPulls(pulls: readonly PullRequest[]): FilteredPulls {
+export function filterPulls(
+  pulls: Iterable<PullRequest>,
+  isProven: (number: number) => boolean | null = () => null,
+): FilteredPulls {
   const filtered: FilteredPulls = {
     kept: [],
     dropped: [],
     counts: Object.fromEntries(PULL_RULES.map((rule) => [rule, 0])) as Record<PullRule, number>,
   }
   for (const pull of pulls) {
-    const rule = PULL_RULES.find((candidate) => RULES[candidate](pull))
+    const rule = PULL_RULES.find((candidate) => RULES[candidate](pull, isProven(pull.number)))
     if (rule === undefined) {
       filtered.kept.push(pull)
       continue
@@ -69,7 +87,7 @@ const VERSION_NAME = /^(?:_?version|__version__|__about__|_about)(?:\.\w+)?$/i
 const MANIFEST_NAME =
   /^(?:package(?:-lock)?\.json|pyproject\.toml|setup\.cfg|cargo\.(?:toml|lock)|uv\.lock|poetry\.lock|yarn\.lock|pnpm-lock\.yaml)$/i
 
-const RULES: Record<PullRule, (pull: PullRequest) => boolean> = {
+const RULES: Record<PullRule, (pull: PullRequest, isProven: boolean | null) => boolean> = {
   unmerged: (pull) => !pull.isMerged,
   bot: (pull) => pull.isBot,
   revert: (pull) => /^(?:revert|reapply|reland)\b/i.test(pull.title) || isRevertBody(bodyOf(pull)),
@@ -77,6 +95,14 @@ const RULES: Record<PullRule, (pull: PullRequest) => boolean> = {
   'docs-only': (pull) => /^docs?(?:\([^)]*\))?!?:/i.test(pull.title) || hasOnly(pull, isDocsPath),
   'ci-only': (pull) => hasOnly(pull, isCiPath),
   'no-source': (pull) => pull.files !== null && !pull.files.some(({ path }) => isSourcePath(path)),
+  oversize: isOversize,
+  unproven: (_, isProven) => isProven === false,
+}
+
+function isOversize(pull: PullRequest): boolean {
+  const source = (pull.files ?? []).filter(({ path }) => isSourcePath(path))
+  const lines = source.reduce((sum, { additions, deletions }) => sum + additions + deletions, 0)
+  return source.length > OVERSIZE.files || lines > OVERSIZE.lines
 }
 
 function hasOnly(pull: PullRequest, isKind: (path: string) => boolean): boolean {

@@ -12,7 +12,7 @@ export const campaign = z.object({
   format: z.literal('prchain.campaign/1'),
   name: campaignName,
   settings: rolloutSettings,
-  /** Chain ids, and repositories whose chains are mined first. */
+  /** Chain ids, and repositories, of which the latest mining is taken; one without any is mined first. */
   targets: z.array(z.string()).min(1),
   rollouts: z.number().int().min(1),
   concurrency: z.number().int().min(1),

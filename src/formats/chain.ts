@@ -107,6 +107,7 @@ export const chain = z.object({
   source: z.enum(['mined', 'imported']),
   /** How its pull requests were chosen: by what they cite, as neighbours in time, one alone, or by hand. */
   mode: z.enum(['semantic', 'temporal', 'single', 'given']).default('semantic'),
+  /** `path`: each stage links to the one right before it. `star`: some do not. `given`: no links chose them. */
   shape: z.enum(['path', 'star', 'given']),
   /** Of the repository when it was mined; null where nobody said. */
   license: z.string().nullable().default(null),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cue } from './chain.ts'
+import { cue, link } from './chain.ts'
 import { blobRef, gitSha, instant, repositoryName } from './common.ts'
 import { evidenceKind } from './pullRequest.ts'
 
@@ -93,12 +93,71 @@ export const miningCounts = z.object({
   reviewed: z.number().int(),
   issues: z.number().int(),
   references: z.number().int(),
-  /** Pairs of pull requests with at least one reference, and those that reach the threshold. */
+  /** Pairs of pull requests with at least one reference, and those of them that can hold a chain. */
   pairs: z.number().int(),
   links: z.number().int(),
+  /** Links that no text states and that were proposed; links that a model was asked about, and those that it refused. */
+  distant: z.number().int().default(0),
+  judged: z.number().int().default(0),
+  refused: z.number().int().default(0),
 })
 /** How many were left after each step. */
 export type MiningCounts = z.infer<typeof miningCounts>
+
+/** What becomes of links that no text states: they are not looked for, proposed only, or hold chains as others do. */
+export const distantLinks = z.enum(['none', 'propose', 'chain'])
+/** What becomes of links that no text states. */
+export type DistantLinks = z.infer<typeof distantLinks>
+
+/** How a mining linked. */
+export const miningSettings = z.object({
+  /** Shortest and longest chain. */
+  min: z.number().int().positive(),
+  max: z.number().int().positive(),
+  /** Where chains of neighbours in time are laid. */
+  seed: z.number().int(),
+  distant: distantLinks,
+  /** The model that was asked about each link; null for none. */
+  judgeModel: z.string().nullable(),
+})
+/** How a mining linked. */
+export type MiningSettings = z.infer<typeof miningSettings>
+
+/**
+ * What git was asked of the changes of pull requests while they were linked, some hundred answers a record. Numbered by
+ * repository over all minings; what is here is not asked again. Commits are those that the merges made.
+ */
+export const gitEvidence = z.object({
+  format: z.literal('prchain.git-evidence/1'),
+  /** What two changes have in common. */
+  overlaps: z.array(z.object({ earlier: gitSha, later: gitSha, overlap: link.shape.overlap.unwrap().unwrap() })),
+  /** Which commits wrote the lines that a change replaces or deletes, and how many of them; the most first. */
+  replaced: z.array(
+    z.object({
+      change: gitSha,
+      commits: z.array(z.object({ sha: gitSha, lines: z.number().int().positive() })),
+      /** Whether all of the change was looked at. */
+      isWhole: z.boolean(),
+    }),
+  ),
+})
+/** What git was asked of the changes of pull requests. */
+export type GitEvidence = z.infer<typeof gitEvidence>
+
+/** What a mining's judge of links is: with what it was begun it goes on. */
+export const linkJudge = z.object({
+  format: z.literal('prchain.link-judge/1'),
+  model: z.string(),
+  /** Whether the model is the scripted one. */
+  isScripted: z.boolean(),
+  seed: z.number().int(),
+  /** The price table that its calls are counted by; null for none. */
+  prices: blobRef.nullable(),
+  /** The checksum over all prompts. */
+  prompts: blobRef,
+})
+/** What a mining's judge of links is. */
+export type LinkJudge = z.infer<typeof linkJudge>
 
 /** What linking made of a gathering. Numbered; the latest counts. */
 export const mining = z.object({
@@ -108,6 +167,7 @@ export const mining = z.object({
   minedAt: instant,
   /** The {@link Gathering} that was linked. */
   gathering: z.number().int().nonnegative(),
+  settings: miningSettings,
   counts: miningCounts,
   /** References by cue, those that make no link included. */
   cues: z.partialRecord(cue, z.number().int()),
@@ -115,6 +175,8 @@ export const mining = z.object({
   links: blobRef,
   /** Named rules and how many pull requests each removed. */
   removed: z.record(z.string(), z.number().int()),
+  /** Which they are, each with its rule, as JSON lines `{number, rule}` in the store. */
+  dropped: blobRef,
   /** Pull requests that entered no chain because git did not agree with GitHub on them. */
   unresolved: z.array(z.object({ number: z.number().int(), reason: z.string() })),
   chains: z.array(z.string()),

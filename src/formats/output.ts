@@ -146,6 +146,62 @@ export const minedOutput = z.object({
   lacks: gathering.shape.lacks,
 })
 
+/** A line of `prchain survey --json`. What could not be had is null, and `unknown` says why. */
+export const surveyOutput = z.object({
+  format: z.literal('prchain.survey/1'),
+  repository: repositoryName,
+  /** The commit of the default branch that was looked at. */
+  commit: z.string().nullable(),
+  license: z.string().nullable(),
+  languages: z.array(z.object({ name: z.string(), share: z.number() })),
+  /** What git alone shows. */
+  history: z
+    .object({
+      opened: z.number().int(),
+      merged: z.number().int(),
+      effective: z.number().int(),
+      withTests: z.number().int(),
+      removed: counts,
+      linked: z.number().int(),
+      chains: z.number().int(),
+      stages: z.number().int(),
+    })
+    .nullable(),
+  /** What GitHub said of the newest pull requests. */
+  sample: z
+    .object({
+      since: z.string(),
+      until: z.string(),
+      effective: z.number().int(),
+      linked: z.number().int(),
+      linkedInGit: z.number().int(),
+      comments: z.number().int(),
+      reviewDensity: z.number().nullable(),
+    })
+    .nullable(),
+  expected: z
+    .object({
+      chains: z.number().int().nullable(),
+      low: z.number().int(),
+      high: z.number().int(),
+      basis: z.enum(['sample', 'git']),
+    })
+    .nullable(),
+  /** The paper's figures, for one of its nine. */
+  paper: z.object({ pullRequests: z.number().int(), queries: z.number().int() }).nullable(),
+  /** Calls to GitHub, and how many it has left for this caller. */
+  calls: z.number().int(),
+  remaining: z.number().int().nullable(),
+  unknown: z.array(z.object({ what: z.string(), why: z.string() })),
+})
+
+/** What `prchain report --json` prints. */
+export const reportOutput = z.object({
+  format: z.literal('prchain.report/1'),
+  path: z.string(),
+  repositories: z.array(z.object({ repository: z.string(), minedAt: z.string(), chains: z.number().int() })),
+})
+
 /** A line of `prchain status --json`. */
 export const statusOutput = z.object({
   format: z.literal('prchain.status/1'),
@@ -227,6 +283,8 @@ export const output = z.union([
   workerOutput,
   doctorOutput,
   minedOutput,
+  surveyOutput,
+  reportOutput,
   statusOutput,
   showRolloutOutput,
   resumeOutput,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { digestOfJson } from '../domain/digest.ts'
 import type { BlobRef } from '../formats/common.ts'
 
-const NAMES = ['agent', 'overview', 'query', 'judge', 'refine'] as const
+const NAMES = ['agent', 'overview', 'query', 'judge', 'refine', 'link'] as const
 
 /** The prompt texts, and the checksum over all of them that goes into every artifact. */
 export interface Prompts {

@@ -1,7 +1,8 @@
 import { EMPTY_ACCOUNT, type Account } from '../domain/account.ts'
-import { recordKey } from '../domain/identifiers.ts'
+import { MININGS, recordKey } from '../domain/identifiers.ts'
 import type { Ceilings, DayCeiling } from '../formats/budget.ts'
 import type { Campaign } from '../formats/campaign.ts'
+import type { LinkJudge } from '../formats/mining.ts'
 import type { Prices } from '../formats/price.ts'
 import type { Store } from '../store/port.ts'
 import { createLedger, type Ledger } from './ledger.ts'
@@ -17,8 +18,8 @@ export interface Books {
   chain(rollout: string): Ledger<Account>
   /** `day` as in 2026-11-21, in UTC. */
   day(day: string): Ledger<Account>
-  /** The price table that a campaign was given; null for none. */
-  prices(campaign: string): Promise<Prices | null>
+  /** The price table that a campaign was given, or by `calls` a mining; null for none. */
+  prices(campaign: string, calls?: string): Promise<Prices | null>
   /** Puts what waits in any of them. */
   flush(): Promise<void>
 }
@@ -34,12 +35,13 @@ export function createBooks(store: Store): Books {
     campaign: (name) => account((n) => recordKey.campaignAccount(name, n)),
     chain: (rollout) => account((n) => recordKey.chainAccount(rollout, n)),
     day: (day) => account((n) => recordKey.dayAccount(day, n)),
-    prices(campaign) {
-      const known = tables.get(campaign)
+    prices(campaign, calls = '') {
+      const key = campaign === MININGS ? calls : campaign
+      const known = tables.get(key)
       if (known) return known
-      const read = readPrices(campaign)
-      tables.set(campaign, read)
-      read.catch(() => tables.delete(campaign))
+      const read = readPrices(campaign, calls)
+      tables.set(key, read)
+      read.catch(() => tables.delete(key))
       return read
     },
     async flush() {
@@ -58,9 +60,10 @@ export function createBooks(store: Store): Books {
     return known as Ledger<S>
   }
 
-  async function readPrices(campaign: string): Promise<Prices | null> {
-    const asked = await store.getRecord<Campaign>(recordKey.campaign(campaign))
-    const table = asked?.settings.prices
+  async function readPrices(campaign: string, calls: string): Promise<Prices | null> {
+    const asked = campaign === MININGS ? null : await store.getRecord<Campaign>(recordKey.campaign(campaign))
+    const judge = campaign === MININGS ? await store.getRecord<LinkJudge>(recordKey.linkJudge(calls)) : null
+    const table = asked?.settings.prices ?? judge?.prices
     return table ? (JSON.parse((await store.getBlob(table)).toString('utf8')) as Prices) : null
   }
 }

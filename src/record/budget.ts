@@ -45,8 +45,8 @@ export interface Reserved {
 export interface Budget {
   /** Sets aside what a call may cost. Throws {@link CeilingReachedError}, having set aside nothing. */
   reserve(call: Spending, signal: AbortSignal): Promise<Reserved>
-  /** The price table of a campaign. */
-  pricesOf(campaign: string): Promise<Prices | null>
+  /** The price table of the campaign, or mining, that a rollout's id begins with. */
+  pricesOf(rollout: string): Promise<Prices | null>
   /** Puts on record what waits. */
   flush(): Promise<void>
 }
@@ -87,7 +87,7 @@ export function createBudget(options: {
         await wait(LOOK_MS, signal)
       }
     },
-    pricesOf: (campaign) => books.prices(campaign),
+    pricesOf: (rollout) => books.prices(splitRollout(rollout).campaign, rollout),
     flush: () => books.flush(),
   }
 
@@ -148,7 +148,7 @@ export function createBudget(options: {
     const found: [string, Spend][] = []
     for (const [id, { key, model, holder: other }] of Object.entries((await ledger.read()).open)) {
       const usage = other === holder ? null : await usageOf(key)
-      if (usage) found.push([id, spendOf(await books.prices(key.split('/')[0]!), model, usage)])
+      if (usage) found.push([id, spendOf(await pricesOfCall(key), model, usage)])
     }
     if (found.length === 0) return false
     await ledger.change((account) => ({
@@ -156,6 +156,11 @@ export function createBudget(options: {
       result: null,
     }))
     return true
+  }
+
+  function pricesOfCall(key: string): Promise<Prices | null> {
+    const rollout = key.split('/').slice(0, 3).join('/')
+    return books.prices(splitRollout(rollout).campaign, rollout)
   }
 
   async function usageOf(key: string): Promise<Usage | null> {

@@ -1,4 +1,5 @@
 import type { Shortage } from '../domain/account.ts'
+import { MININGS } from '../domain/identifiers.ts'
 import { renderMoney } from '../domain/money.ts'
 import type { Spend } from '../domain/price.ts'
 
@@ -13,6 +14,8 @@ export class CeilingReachedError extends Error {
 }
 
 function describeUnpriced({ of, campaign, unpriced }: { of: string; campaign: string; unpriced: string }): string {
+  if (campaign === MININGS)
+    return `there is a ceiling in dollars for the ${of}, and this mining was begun without a price of "${unpriced}": it cannot be held to it. Mine again with --prices FILE`
   return `there is a ceiling in dollars for the ${of}, and campaign ${campaign} was begun without a price of "${unpriced}": it cannot be held to it. Begin another with --prices FILE, or give --budget-usd-day 1000000000 where no ceiling of the day is wanted`
 }
 
@@ -31,7 +34,9 @@ function describe({ of, campaign, shortage }: { of: string; campaign: string; sh
     `the ceiling of ${whose === 'campaign' ? `campaign ${campaign}` : `the ${whose}`} is reached:`,
     `${render(spent[unit])} of ${render(ceiling[unit]!)} spent${more.map((text) => `, ${text}`).join('')};`,
     `the next call may cost ${render(most[unit])}.`,
-    `Raise it: prchain resume ${campaign} --${flag || (isMoney ? 'budget-usd' : 'budget-tokens')} N`,
+    campaign === MININGS
+      ? `Raise it with any campaign, then mine again: prchain resume CAMPAIGN --${flag || 'budget-usd-day'} N`
+      : `Raise it: prchain resume ${campaign} --${flag || (isMoney ? 'budget-usd' : 'budget-tokens')} N`,
   ].join(' ')
 }
 

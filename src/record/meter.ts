@@ -1,6 +1,6 @@
 import { digestOf } from '../domain/digest.ts'
 import { FRESH_PACE, close, correct, ease, take, type Pace, type PaceLimits } from '../domain/pace.ts'
-import { recordKey, splitRollout } from '../domain/identifiers.ts'
+import { recordKey } from '../domain/identifiers.ts'
 import { hasPrice, mostOf, NOTHING } from '../domain/price.ts'
 import type { Usage } from '../formats/chat.ts'
 import type { BlobRef } from '../formats/common.ts'
@@ -59,7 +59,7 @@ export function createMeter(options: {
 
   return async (call, signal) => {
     const { key, rollout, stage, model, knownTokens, bytes } = call
-    const prices = await budget.pricesOf(splitRollout(rollout).campaign)
+    const prices = await budget.pricesOf(rollout)
     const guess = Math.ceil(bytes / BYTES_A_TOKEN) + knownTokens
     const priced = { most: mostOf(prices, model, call), isPriced: hasPrice(prices, model) }
     const reserved = await budget.reserve({ key, rollout, stage, model, ...priced }, signal)

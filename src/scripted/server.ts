@@ -12,6 +12,7 @@ import { renderCompletion, renderEvents } from './completion.ts'
 import { createFaults } from './faults.ts'
 import { answerAsJudge } from './judge.ts'
 import { createLedger } from './ledger.ts'
+import { answerAsLinkJudge, asksAboutLink } from './linkJudge.ts'
 import { createReferences } from './reference.ts'
 import { drawShare } from './seed.ts'
 import { scriptedSettings, type Fault, type ScriptedSettings } from './settings.ts'
@@ -101,7 +102,7 @@ export async function startScriptedModel(options: {
       case 'agent':
         return answerAsAgent({ request, play, settings: current })
       case 'judge':
-        return answerAsJudge(request, current)
+        return asksAboutLink(request) ? answerAsLinkJudge(request, current) : answerAsJudge(request, current)
       case 'writer':
         return answerAsWriter(request, current)
       default:

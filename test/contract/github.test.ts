@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { buildChains } from '../../src/domain/chain.ts'
+import { buildLinks } from '../../src/domain/link.ts'
 import { findReferences } from '../../src/domain/reference.ts'
 import { pullRequest } from '../../src/formats/pullRequest.ts'
 import { createGitHub } from '../../src/github/octokit.ts'
@@ -224,7 +225,7 @@ describe('what is fetched', () => {
   test('what was fetched links into a chain', async () => {
     const { github } = await recorded()
     const pulls = await Promise.all([12, 15, 16].map((number) => github.fetchPullRequest('acme/tool', number)))
-    expect(buildChains(pulls, findReferences(pulls))).toMatchObject([{ numbers: [12, 15], shape: 'path' }])
+    expect(buildChains(pulls, buildLinks(findReferences(pulls)))).toMatchObject([{ numbers: [12, 15], shape: 'path' }])
   })
 
   test('the quota is told with the time at which it resets', async () => {

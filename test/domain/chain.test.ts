@@ -1,72 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { buildChains, buildLinks, LINK_THRESHOLD, scoreReferences } from '../../src/domain/chain.ts'
-import type { Reference } from '../../src/formats/chain.ts'
+import { buildChains, buildSingles } from '../../src/domain/chain.ts'
+import { chainId } from '../../src/domain/identifiers.ts'
+import { buildLinks, holdsChain } from '../../src/domain/link.ts'
+import type { Link, Reference } from '../../src/formats/chain.ts'
+import { cites, lengths, links, merged, repositories } from './linkArbitrary.ts'
 
-function cites(from: number, to: number, changes: Partial<Reference> = {}): Reference {
-  return {
-    from,
-    to,
-    source: 'body',
-    cue: 'extends',
-    viaIssue: null,
-    viaText: null,
-    text: '',
-    url: null,
-    author: null,
-    isBot: false,
-    ...changes,
-  }
-}
-
-function merged(...numbers: number[]) {
-  return numbers.map((number) => ({ number, mergedAt: new Date(Date.UTC(2024, 0, 1) + number * 60_000).toISOString() }))
-}
-
-const chainsOf = (...args: Parameters<typeof buildChains>) => buildChains(...args).map(({ numbers }) => numbers)
-
-describe('the score of a pair', () => {
-  test.each<[string, Partial<Reference>, boolean]>([
-    ['a fix', { cue: 'fixes' }, true],
-    ['a sibling through an issue in a review', { cue: 'sibling', viaIssue: 7, source: 'review' }, true],
-    ['a mention in a body', { cue: 'mentions' }, true],
-    ['a mention in a commit', { cue: 'mentions', source: 'commit' }, true],
-    ['a mention in a review', { cue: 'mentions', source: 'review' }, true],
-    ['a mention in a comment', { cue: 'mentions', source: 'comment' }, false],
-    ['a follow-up in a comment', { source: 'comment' }, true],
-    ['the timeline', { cue: 'mentions', source: 'timeline' }, false],
-    ['a contrast', { cue: 'contrasts' }, false],
-    ['a revert', { cue: 'reverts' }, false],
-    ['a backport', { cue: 'backports' }, false],
-    ['a release list', { cue: 'releases' }, false],
-  ])('of %s', (_, changes, isLinked) => {
-    expect(scoreReferences([cites(2, 1, changes)]) >= LINK_THRESHOLD).toBe(isLinked)
-  })
-
-  test('grows with each further kind of text, by 0.1 at most, and not with more of the same', () => {
-    const [body, commit] = [cites(2, 1), cites(2, 1, { source: 'commit' })]
-    const more = [cites(2, 1, { source: 'review' }), cites(2, 1, { source: 'comment' })]
-    expect(scoreReferences([body])).toBe(0.85)
-    expect(scoreReferences([body, { ...body, text: 'again' }])).toBe(0.85)
-    expect(scoreReferences([body, commit])).toBe(0.9)
-    expect(scoreReferences([body, commit, ...more])).toBe(0.95)
-  })
-
-  test("is nothing when the author's own words oppose it, whatever else is said", () => {
-    expect(scoreReferences([cites(2, 1), cites(2, 1, { cue: 'contrasts', source: 'commit' })])).toBe(0)
-    expect(
-      scoreReferences([cites(2, 1, { cue: 'mentions' }), cites(2, 1, { cue: 'contrasts', source: 'review' })]),
-    ).toBe(0)
-  })
-
-  test("does not fall because of a question in the discussion when the author's own words link", () => {
-    expect(scoreReferences([cites(2, 1), cites(2, 1, { cue: 'contrasts', source: 'comment' })])).toBe(0.85)
-  })
-
-  test('is kept for pairs without a link, so that they can be shown', () => {
-    expect(buildLinks([cites(2, 1, { cue: 'contrasts' })])).toMatchObject([{ from: 2, to: 1, score: 0 }])
-  })
-})
+const weak = { cue: 'mentions' } as const
+const chainsOf = (
+  pulls: Parameters<typeof buildChains>[0],
+  cited: readonly Reference[],
+  options?: Parameters<typeof buildChains>[2],
+) => buildChains(pulls, buildLinks(cited), options).map(({ numbers }) => numbers)
 
 describe('chains', () => {
   test('follow the links in merge order, whatever the numbers', () => {
@@ -75,7 +20,7 @@ describe('chains', () => {
       ...merged(10),
       { number: 4, mergedAt: '2024-02-01T00:00:00Z' },
     ]
-    const [chain] = buildChains(pulls, [cites(10, 9), cites(4, 10)])
+    const [chain] = buildChains(pulls, buildLinks([cites(10, 9), cites(4, 10)]))
     expect(chain).toMatchObject({
       numbers: [9, 10, 4],
       shape: 'path',
@@ -86,108 +31,167 @@ describe('chains', () => {
     })
   })
 
-  test('are stars when a stage links past the one before it', () => {
-    expect(buildChains(merged(1, 2, 3), [cites(2, 1), cites(3, 1)])).toMatchObject([
-      { numbers: [1, 2, 3], shape: 'star' },
-    ])
-    expect(buildChains(merged(1, 2, 3), [cites(2, 1), cites(3, 1), cites(3, 2)])).toMatchObject([{ shape: 'path' }])
+  test('are stars when a stage does not link to the one before it', () => {
+    const shapeOf = (...cited: Reference[]) => buildChains(merged(1, 2, 3), buildLinks(cited))[0]!.shape
+    expect(shapeOf(cites(2, 1), cites(3, 1))).toBe('star')
+    expect(shapeOf(cites(3, 1), cites(3, 2))).toBe('star')
+    expect(shapeOf(cites(2, 1), cites(3, 1), cites(3, 2))).toBe('path')
   })
 
-  test('begin anew when they are full, and the next joins the piece it links to', () => {
-    const path = [2, 3, 4, 5, 6, 7].map((from) => cites(from, from - 1))
+  test('hold several that the newest alone cites', () => {
+    expect(chainsOf(merged(1, 2, 3, 4), [cites(4, 1), cites(4, 2), cites(4, 3)])).toEqual([[1, 2, 3, 4]])
+  })
+
+  test('are cut where the links are weakest when they would be too long', () => {
+    const path = [2, 3, 4, 5, 6, 7].map((from) => cites(from, from - 1, from === 4 ? weak : {}))
     expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path)).toEqual([
+      [1, 2, 3],
+      [4, 5, 6, 7],
+    ])
+    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path, { max: 9 })).toEqual([[1, 2, 3, 4, 5, 6, 7]])
+  })
+
+  test('are cut at a stronger link when a pull request would be left over otherwise', () => {
+    const path = [2, 3, 4, 5, 6].map((from) => cites(from, from - 1, from === 6 ? weak : {}))
+    const chains = chainsOf(merged(1, 2, 3, 4, 5, 6), path)
+    expect(chains.flat()).toEqual([1, 2, 3, 4, 5, 6])
+    const seven = [2, 3, 4, 5, 6, 7].map((from) => cites(from, from - 1))
+    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), seven, { max: 3 }).flat()).toEqual([1, 2, 3, 4, 5, 6, 7])
+    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), seven, { min: 4 })).toHaveLength(1)
+  })
+
+  test('of a hub with more than fit keep those that are linked most strongly', () => {
+    const star = [2, 3, 4, 5, 6, 7].map((from) => cites(from, 1, from < 4 ? weak : {}))
+    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), star)).toEqual([[1, 4, 5, 6, 7]])
+  })
+
+  test('hold what a cut left over when another link ties it', () => {
+    const star = [2, 3, 4, 5, 6, 7].map((from) => cites(from, 1))
+    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), [...star, cites(7, 6, weak)])).toEqual([
       [1, 2, 3, 4, 5],
       [6, 7],
     ])
-    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path, { max: 3 })).toEqual([
-      [1, 2, 3],
-      [4, 5, 6],
-    ])
-    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path, { max: 9 })).toEqual([[1, 2, 3, 4, 5, 6, 7]])
-    expect(chainsOf(merged(1, 2, 3, 4, 5, 6, 7), path, { min: 3 })).toEqual([[1, 2, 3, 4, 5]])
-  })
-
-  test('a pull request that links to two goes with the stronger link, then with the newer', () => {
-    const weak = { cue: 'mentions' } as const
-    expect(chainsOf(merged(1, 2, 3), [cites(3, 1), cites(3, 2, weak)])).toEqual([[1, 3]])
-    expect(chainsOf(merged(1, 2, 3), [cites(3, 1), cites(3, 2)])).toEqual([[2, 3]])
   })
 
   test('no link goes through a pull request that was filtered out or has no merge time', () => {
-    expect(buildChains(merged(1, 3), [cites(2, 1), cites(3, 2)])).toEqual([])
-    expect(buildChains([...merged(1), { number: 2, mergedAt: null }], [cites(2, 1)])).toEqual([])
+    expect(chainsOf(merged(1, 3), [cites(2, 1), cites(3, 2)])).toEqual([])
+    expect(chainsOf([...merged(1), { number: 2, mergedAt: null }], [cites(2, 1)])).toEqual([])
+  })
+
+  test('are not made by contrasts, by what a model refused, or by what no text states unless that was asked for', () => {
+    const [link] = buildLinks([cites(2, 1)])
+    const no = { isLink: false, reason: 'two concerns', model: 'm', call: 'c' }
+    const numbersOf = (one: Link, isDistantAllowed = false) =>
+      buildChains(merged(1, 2), [one], { isDistantAllowed }).map(({ numbers }) => numbers)
+    expect(chainsOf(merged(1, 2), [cites(2, 1, { cue: 'contrasts' })])).toEqual([])
+    expect(numbersOf({ ...link!, judgement: no })).toEqual([])
+    expect(numbersOf({ ...link!, judgement: { ...no, isLink: true } })).toEqual([[1, 2]])
+    expect(numbersOf({ ...link!, kind: 'distant' })).toEqual([])
+    expect(numbersOf({ ...link!, kind: 'distant' }, true)).toEqual([[1, 2]])
+  })
+
+  test('of one are each a pull request that was merged', () => {
+    expect(buildSingles([...merged(2, 1), { number: 3, mergedAt: null }])).toEqual([
+      { numbers: [1], links: [], shape: 'given' },
+      { numbers: [2], links: [], shape: 'given' },
+    ])
   })
 
   test('lengths that make no sense are refused', () => {
     expect(() => buildChains([], [], { min: 3, max: 2 })).toThrow(RangeError)
     expect(() => buildChains([], [], { min: 0 })).toThrow('min 0')
   })
+})
 
-  const cue = fc.constantFrom<Reference['cue']>('extends', 'fixes', 'sibling', 'mentions', 'contrasts', 'reverts')
-  const source = fc.constantFrom<Reference['source']>('body', 'commit', 'review', 'comment', 'timeline')
-  const repository = fc
-    .uniqueArray(fc.record({ number: fc.integer({ min: 1, max: 40 }), day: fc.integer({ min: 1, max: 9 }) }), {
-      selector: ({ number }) => number,
-      maxLength: 25,
-    })
-    .map((pulls) => pulls.map(({ number, day }) => ({ number, mergedAt: `2024-01-0${day}T00:00:00Z` })))
-  // Numbers from outside and against merge order as well: nothing may rest on the references being right.
-  const references = fc.array(
-    fc
-      .record({
-        from: fc.integer({ min: 1, max: 40 }),
-        to: fc.integer({ min: 1, max: 40 }),
-        cue,
-        source,
-        text: fc.string({ maxLength: 2 }),
-      })
-      .map(({ from, to, ...changes }) => cites(from, to, changes)),
-    { maxLength: 80 },
-  )
-  const lengths = fc.record({ min: fc.integer({ min: 1, max: 3 }), max: fc.integer({ min: 3, max: 6 }) })
+test('the id of a chain names its mode and its numbers, and stays short enough however many they are', () => {
+  expect(chainId('acme/tool', [1, 2])).toBe('acme__tool.1-2')
+  expect(chainId('acme/tool', [1, 2], 'semantic')).toBe('acme__tool.1-2')
+  expect(chainId('acme/tool', [1, 2], 'temporal')).toBe('acme__tool.temporal.1-2')
+  expect(chainId('acme/tool', [1], 'single')).toBe('acme__tool.single.1')
+  const many = Array.from({ length: 40 }, (_, index) => 10_000 + index)
+  const id = chainId('acme/tool', many, 'semantic')
+  expect(id).toMatch(/^acme__tool\.10000-10039\.40\.[0-9a-f]{8}$/)
+  expect(chainId('acme/tool', many.with(1, 7), 'semantic')).not.toBe(id)
+})
 
-  test('keep merge order, use no pull request twice, and link each stage to an earlier one of the chain', () => {
+describe('whatever the links are, chains', () => {
+  test('keep merge order, use no pull request twice, are as long as allowed, and links connect all of each', () => {
     fc.assert(
-      fc.property(repository, references, lengths, (pulls, cited, { min, max }) => {
+      fc.property(repositories, links, lengths, fc.boolean(), (pulls, given, { min, max }, isDistantAllowed) => {
         const mergedAt = new Map(pulls.map((pull) => [pull.number, pull.mergedAt]))
-        const chains = buildChains(pulls, cited, { min, max })
+        const chains = buildChains(pulls, given, { min, max, isDistantAllowed })
         const all = chains.flatMap(({ numbers }) => numbers)
         expect(new Set(all).size).toBe(all.length)
-        for (const { numbers, links, shape } of chains) {
+        for (const { numbers, links: inside, shape } of chains) {
           expect(numbers.length).toBeGreaterThanOrEqual(min)
           expect(numbers.length).toBeLessThanOrEqual(max)
           const order = numbers.map((number) => `${mergedAt.get(number)!} ${String(number).padStart(3, '0')}`)
           expect(order).toEqual(order.toSorted())
-          for (const { from, to, score } of links) {
-            expect(numbers.indexOf(to)).toBeGreaterThanOrEqual(0)
-            expect(numbers.indexOf(to)).toBeLessThan(numbers.indexOf(from))
-            expect(score).toBeGreaterThanOrEqual(LINK_THRESHOLD)
+          for (const link of inside) {
+            expect(numbers.indexOf(link.to)).toBeGreaterThanOrEqual(0)
+            expect(numbers.indexOf(link.to)).toBeLessThan(numbers.indexOf(link.from))
+            expect(holdsChain(link, { isDistantAllowed })).toBe(true)
           }
-          for (const number of numbers.slice(1)) expect(links.map(({ from }) => from)).toContain(number)
-          if (shape === 'path') {
-            for (const [index, number] of numbers.slice(1).entries()) {
-              expect(links.some(({ from, to }) => from === number && to === numbers[index])).toBe(true)
-            }
-          }
+          expect(reachedFrom(numbers[0]!, inside)).toEqual(new Set(numbers))
+          const isPath = numbers
+            .slice(1)
+            .every((number, index) => inside.some(({ from, to }) => from === number && to === numbers[index]))
+          expect(shape).toBe(isPath ? 'path' : 'star')
         }
       }),
     )
   })
 
-  test('do not depend on the order of pull requests or references', () => {
+  test('leave no two over that are linked, and none that is linked to a chain with room', () => {
+    fc.assert(
+      fc.property(repositories, links, (pulls, given) => {
+        const chains = buildChains(pulls, given, { min: 2, max: 5 })
+        const chainOf = new Map(chains.flatMap((chain) => chain.numbers.map((number) => [number, chain] as const)))
+        for (const { from, to } of usable(given, pulls)) {
+          const lengthsOf = [from, to].map((number) => chainOf.get(number)?.numbers.length ?? 0)
+          expect(lengthsOf[0] === 0 && lengthsOf[1]! < 5).toBe(false)
+          expect(lengthsOf[1] === 0 && lengthsOf[0]! < 5).toBe(false)
+        }
+      }),
+    )
+  })
+
+  test('do not depend on the order of pull requests or links, and are the same each time', () => {
     const shuffled = fc
-      .tuple(repository, references)
-      .chain(([pulls, cited]) =>
+      .tuple(repositories, links)
+      .chain(([pulls, given]) =>
         fc.tuple(
-          fc.constant({ pulls, cited }),
+          fc.constant({ pulls, given }),
           fc.shuffledSubarray(pulls, { minLength: pulls.length }),
-          fc.shuffledSubarray(cited, { minLength: cited.length }),
+          fc.shuffledSubarray([...given], { minLength: given.length }),
         ),
       )
     fc.assert(
-      fc.property(shuffled, ([{ pulls, cited }, otherPulls, otherCited]) => {
-        expect(buildChains(otherPulls, otherCited)).toEqual(buildChains(pulls, cited))
+      fc.property(shuffled, ([{ pulls, given }, otherPulls, otherGiven]) => {
+        expect(buildChains(otherPulls, otherGiven)).toEqual(buildChains(pulls, given))
       }),
     )
   })
 })
+
+/** The links that could have held a chain. */
+function usable(given: readonly Link[], pulls: readonly { number: number; mergedAt: string }[]): Link[] {
+  const mergedAt = new Map(pulls.map((pull) => [pull.number, pull.mergedAt]))
+  const isEarlier = (a: number, b: number) =>
+    mergedAt.get(a)! < mergedAt.get(b)! || (mergedAt.get(a) === mergedAt.get(b) && a < b)
+  return given.filter(
+    (link) => holdsChain(link) && mergedAt.has(link.from) && mergedAt.has(link.to) && isEarlier(link.to, link.from),
+  )
+}
+
+function reachedFrom(first: number, inside: readonly Link[]): Set<number> {
+  const reached = new Set([first])
+  for (let before = 0; before < reached.size;) {
+    before = reached.size
+    for (const { from, to } of inside) {
+      if (reached.has(from)) reached.add(to)
+      if (reached.has(to)) reached.add(from)
+    }
+  }
+  return reached
+}

@@ -37,6 +37,8 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.page/1': minings.pageRecord,
   'prchain.gathering/1': minings.gathering,
   'prchain.mining/2': minings.mining,
+  'prchain.git-evidence/1': minings.gitEvidence,
+  'prchain.link-judge/1': minings.linkJudge,
   'prchain.campaign/1': campaign,
   'prchain.campaign-plan/1': campaignPlan,
   'prchain.queries/1': rollouts.queries,

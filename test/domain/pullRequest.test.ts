@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compareMergeOrder, filterPulls, isBotAccount } from '../../src/domain/pullRequest.ts'
+import { compareMergeOrder, filterPulls, isBotAccount, OVERSIZE, PULL_RULES } from '../../src/domain/pullRequest.ts'
 import { isCiPath, isDocsPath, isSourcePath, isTestPath } from '../../src/domain/testPath.ts'
 import type { PullRequest } from '../../src/formats/pullRequest.ts'
 
@@ -34,6 +34,8 @@ const ruleOf = (one: PullRequest) => filterPulls([one]).dropped[0]?.rule ?? 'kep
 const body = (text: string) => ({
   texts: [{ source: 'body' as const, text, url: null, author: null, isBot: false, sha: null }],
 })
+
+const none = Object.fromEntries(PULL_RULES.map((rule) => [rule, 0]))
 
 describe('which pull requests can be a stage', () => {
   test.each<[string, PullRequest]>([
@@ -73,7 +75,27 @@ describe('which pull requests can be a stage', () => {
       { number: 1, rule: 'bot' },
       { number: 2, rule: 'docs-only' },
     ])
-    expect(counts).toEqual({ unmerged: 0, bot: 1, revert: 0, release: 0, 'docs-only': 1, 'ci-only': 0, 'no-source': 0 })
+    expect(counts).toEqual({ ...none, bot: 1, 'docs-only': 1 })
+  })
+
+  test('what changes too many source files, or too many lines of them, is oversize; tests and data do not count', () => {
+    const files = (count: number, path = (n: number) => `src/${n}.py`) =>
+      Array.from({ length: count }, (_, n) => path(n))
+    const lines = (path: string, additions: number) => ({ files: [{ path, additions, deletions: 0 }] })
+    expect(ruleOf(pull('Many', files(OVERSIZE.files)))).toBe('kept')
+    expect(ruleOf(pull('More', files(OVERSIZE.files + 1)))).toBe('oversize')
+    expect(ruleOf(pull('Long', null, lines('src/a.py', OVERSIZE.lines)))).toBe('kept')
+    expect(ruleOf(pull('Longer', null, lines('src/a.py', OVERSIZE.lines + 1)))).toBe('oversize')
+    const snapshots = files(200, (n) => `tests/snapshots/${n}.py`)
+    expect(ruleOf(pull('Tested', ['src/a.py', ...snapshots]))).toBe('kept')
+  })
+
+  test('what git does not agree on is unproven, and what it was not asked of is not', () => {
+    const pulls = [1, 2, 3].map((number) => pull('Add x', ['src/a.py'], { number }))
+    const { kept, dropped, counts } = filterPulls(pulls, (number) => (number === 3 ? null : number === 1))
+    expect(kept.map(({ number }) => number)).toEqual([1, 3])
+    expect(dropped).toEqual([{ number: 2, rule: 'unproven' }])
+    expect(counts).toEqual({ ...none, unproven: 1 })
   })
 })
 

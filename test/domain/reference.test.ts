@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { scoreReferences } from '../../src/domain/chain.ts'
+import { scoreReferences } from '../../src/domain/linkScore.ts'
 import { findReferences } from '../../src/domain/reference.ts'
 import { findNamedNumbers } from '../../src/domain/referenceNumber.ts'
 import type { Cue } from '../../src/formats/chain.ts'

@@ -170,6 +170,21 @@ describe('bad input ends with exit 2, is named, and changes nothing', () => {
     refused(['show', 'night/three/1'], ['night/three/1', 'prchain status']))
   test('status of an unknown campaign', () => refused(['status', 'nowhere'], ['nowhere', '--store']))
   test('chains of what is no repository', () => refused(['chains', 'three'], ['three', 'prchain show']))
+  test.each([
+    [
+      ['chains', '--min-score', '2'],
+      ['--min-score', 'from 0 to 1'],
+    ],
+    [
+      ['report', 'nosuch/repo'],
+      ['nosuch/repo', 'prchain mine nosuch/repo'],
+    ],
+    [['survey'], ['--preset paper']],
+    [
+      ['survey', 'three'],
+      ['three', 'owner/name'],
+    ],
+  ])('%j', (args, said) => refused(args, said))
   test('an import file of lines in another form names the right one', async () => {
     writeFileSync(join(dir, 'bad.jsonl'), '[1, 2]')
     await refused(['chains', 'import', 'bad.jsonl'], ['bad.jsonl, line 1', '"prs"'])

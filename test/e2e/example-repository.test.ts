@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import spawn from 'nano-spawn'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildExampleRepository, type ExampleRepository } from '../../examples/repository/build.ts'
-import { buildChains, buildLinks } from '../../src/domain/chain.ts'
+import { buildChains } from '../../src/domain/chain.ts'
+import { buildLinks } from '../../src/domain/link.ts'
 import { filterPulls } from '../../src/domain/pullRequest.ts'
 import { findReferences } from '../../src/domain/reference.ts'
 import { isSourcePath, isTestPath } from '../../src/domain/testPath.ts'
@@ -193,7 +194,7 @@ describe('what GitHub says and what git holds', () => {
 
 describe('mining the example repository', () => {
   test('finds the chain of three and the chain of two, and no other', () => {
-    const chains = buildChains(filterPulls(pulls).kept, findReferences(pulls))
+    const chains = buildChains(filterPulls(pulls).kept, buildLinks(findReferences(pulls)))
     expect(chains.map(({ numbers, shape }) => ({ numbers, shape }))).toEqual([
       { numbers: [3, 11], shape: 'path' },
       { numbers: [5, 9, 13], shape: 'path' },

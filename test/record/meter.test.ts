@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { standing } from '../../src/domain/account.ts'
 import { digestOf } from '../../src/domain/digest.ts'
+import { linkJudgeCallKey, miningCalls, recordKey } from '../../src/domain/identifiers.ts'
 import { plus } from '../../src/domain/price.ts'
 import type { Ceilings } from '../../src/formats/budget.ts'
 import type { Prices } from '../../src/formats/price.ts'
@@ -165,6 +166,23 @@ test('a call without a price is let through by no ceiling in dollars, and by tho
   ).rejects.toThrow('was begun without a price of "m"')
   const tokens = await openStore({ campaignTokens: 1_000 })
   await openProcess(tokens, 'one').budget.reserve({ ...spending(1, 0, 5), isPriced: false }, never)
+})
+
+test('the judge of a mining’s links is counted by its own table, and held to the day’s ceiling', async () => {
+  const store = await openStore({ dayMicroUsd: 1_000 })
+  const calls = miningCalls('acme/tool', 0)
+  await store.putRecord(recordKey.linkJudge(calls), { prices: await store.putBlob(JSON.stringify(PRICES)) })
+  const { budget } = openProcess(store, 'one')
+  expect(await budget.pricesOf(calls)).toEqual(PRICES)
+  expect(await budget.pricesOf(miningCalls('acme/tool', 1))).toBeNull()
+  const call = (n: number, isPriced = true) => ({
+    ...spending(0, 0, 600, -1),
+    ...{ key: linkJudgeCallKey(calls, { from: 2, to: 1 }, n), rollout: calls, isPriced },
+  })
+  const reserved = await budget.reserve(call(0), never)
+  reserved.settle({ microUsd: 600, tokens: 600 })
+  await expect(budget.reserve(call(1), never)).rejects.toThrow('then mine again')
+  await expect(budget.reserve(call(1, false), never)).rejects.toThrow('Mine again with --prices')
 })
 
 test('a call that waits for a ceiling puts nothing on record while it looks, and takes no turn', async () => {
