@@ -1,7 +1,7 @@
 import { markBranch, markMainline, placeOf, readGraph, type CommitGraph } from './commitGraph.ts'
 import { readCommitTexts } from './commitTexts.ts'
 import { comparePairs } from './pairChanges.ts'
-import type { GitPull, KnownMerge, PullHistory } from './port.ts'
+import { GitError, type GitPull, type KnownMerge, type PullHistory } from './port.ts'
 import { judgeCandidates, type Judged } from './prove.ts'
 import { findRebased } from './rebased.ts'
 import { recognizeMerges } from './recognize.ts'
@@ -9,9 +9,12 @@ import { readRefs } from './refs.ts'
 import type { Scratch } from './scratch.ts'
 import { findStacks, ownCommits, tellStack } from './stacks.ts'
 
-/** All merged pull requests that a mirror's history shows. See {@link GitRepository.pullHistory}. */
+/** All merged pull requests that a mirror's history shows. See `GitRepository.pullHistory`. Throws {@link GitError} `missing`. */
 export async function readPullHistory(scratch: Scratch, merges: readonly KnownMerge[] = []): Promise<PullHistory> {
   const { defaultBranch, branches, heads } = await readRefs(scratch)
+  if (defaultBranch === null) {
+    throw new GitError('missing', `the mirror of ${scratch.name} has no default branch; fetch +refs/heads/* there`)
+  }
   const headSha = branches.get(defaultBranch)!
   const targets = [...new Set(merges.map(({ baseRef }) => baseRef))]
     .filter((name) => name !== null && name !== defaultBranch && branches.has(name))
@@ -29,11 +32,11 @@ export async function readPullHistory(scratch: Scratch, merges: readonly KnownMe
 
   const candidates = recognizeMerges({ graph, lines, texts, heads, merges })
   const judged = chooseOne(await judgeCandidates(scratch, graph, candidates, heads))
-  const numbers = new Set(judged.map(({ number }) => number))
+  const proven = new Set(judged.filter(({ isProven }) => isProven).map(({ number }) => number))
   const taken = new Set(judged.flatMap(({ landed }) => landed))
   const rebased = await findRebased(scratch, {
     ...{ graph, main, texts },
-    heads: new Map([...heads].filter(([number]) => !numbers.has(number))),
+    heads: new Map([...heads].filter(([number]) => !proven.has(number))),
     isTaken: (commit) => taken.has(commit),
   })
   const changes = await comparePairs(
@@ -43,7 +46,7 @@ export async function readPullHistory(scratch: Scratch, merges: readonly KnownMe
   )
   rebased.forEach((one, index) => (one.changes = changes[index]!))
 
-  const all = [...judged, ...rebased].sort(
+  const all = chooseOne([...judged, ...rebased]).sort(
     (a, b) => lines.indexOf(a.line) - lines.indexOf(b.line) || a.position - b.position || a.number - b.number,
   )
   const inOrder = [

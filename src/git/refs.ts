@@ -1,17 +1,16 @@
-import { GitError } from './port.ts'
 import type { Scratch } from './scratch.ts'
 
 /** The branches and pull requests' heads that a mirror has. */
 export interface MirrorRefs {
-  /** The branch that `HEAD` names, or `main` or `master`. */
-  defaultBranch: string
+  /** The branch that `HEAD` names, or `main` or `master`; null where the mirror has none of them. */
+  defaultBranch: string | null
   /** Commits by branch, without `refs/heads/`. */
   branches: ReadonlyMap<string, string>
   /** `refs/pull/N/head` by N, in order of the numbers. */
   heads: ReadonlyMap<number, string>
 }
 
-/** Reads a mirror's refs. Throws {@link GitError} `missing` when it has no default branch. */
+/** Reads a mirror's refs. */
 export async function readRefs({ git, name, mirror }: Scratch): Promise<MirrorRefs> {
   const at = { about: name, gitDir: mirror.dir }
   const format = '--format=%(objectname) %(refname)'
@@ -25,12 +24,6 @@ export async function readRefs({ git, name, mirror }: Scratch): Promise<MirrorRe
   }
   const head = await git.run(['symbolic-ref', '--quiet', 'HEAD'], { ...at, okCodes: [0, 1] })
   const named = head.stdout.toString('utf8').trim().replace('refs/heads/', '')
-  const defaultBranch = [named, 'main', 'master'].find((branch) => branches.has(branch))
-  if (defaultBranch === undefined) {
-    throw new GitError(
-      'missing',
-      `the mirror of ${name} has no branch ${named || 'main'}, which its HEAD names; fetch +refs/heads/* there`,
-    )
-  }
+  const defaultBranch = [named, 'main', 'master'].find((branch) => branches.has(branch)) ?? null
   return { defaultBranch, branches, heads: new Map([...heads].sort(([a], [b]) => a - b)) }
 }
