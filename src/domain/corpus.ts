@@ -78,6 +78,7 @@ export function assembleGitCorpus({ repository, page, history, lacks }: CorpusSo
         mergeCommitSha: inGit.resultSha,
         headSha: inGit.headSha,
         baseRef: inGit.branch,
+        baseSha: null,
         createdAt: null,
         mergedAt: inGit.mergedAt,
         updatedAt: null,
@@ -154,7 +155,7 @@ function joinThreads(before: ThreadEntry | undefined, more: ThreadEntry): Thread
 }
 
 function asPull(issue: IssueEntry): PullEntry {
-  return { ...issue, kind: 'pull', mergeCommitSha: null, headSha: null, baseRef: null }
+  return { ...issue, kind: 'pull', mergeCommitSha: null, headSha: null, baseRef: null, baseSha: null }
 }
 
 /** A pull request with the title and labels of the issues' list where that is newer. */

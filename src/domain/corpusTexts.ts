@@ -55,6 +55,7 @@ export function joinPull(
     mergeCommitSha: pull.mergeCommitSha ?? inGit?.resultSha ?? null,
     headSha: pull.headSha ?? inGit?.headSha ?? known.headInGit,
     baseRef: pull.baseRef ?? inGit?.branch ?? null,
+    baseSha: pull.baseSha,
     createdAt: pull.createdAt,
     mergedAt: pull.mergedAt,
     url: pull.url,

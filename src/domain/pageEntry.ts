@@ -24,6 +24,8 @@ export interface PullEntry extends Writer {
   mergeCommitSha: string | null
   headSha: string | null
   baseRef: string | null
+  /** It goes stale: GitHub does not move it with the branch. */
+  baseSha: string | null
   createdAt: string | null
   mergedAt: string | null
   updatedAt: string | null

@@ -31,7 +31,7 @@ export const listedPull = z.object({
   updated_at: instant.nullish(),
   merge_commit_sha: gitSha.nullish(),
   head: z.object({ sha: gitSha.nullish() }).nullish(),
-  base: z.object({ ref: z.string().nullish() }).nullish(),
+  base: z.object({ ref: z.string().nullish(), sha: gitSha.nullish() }).nullish(),
   html_url: z.string(),
   labels,
 })

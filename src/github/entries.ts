@@ -34,6 +34,7 @@ export function readListedPull(pull: z.infer<typeof answers.listedPull>): PullEn
     mergeCommitSha: mergedAt === null ? null : (pull.merge_commit_sha ?? null),
     headSha: pull.head?.sha ?? null,
     baseRef: pull.base?.ref ?? null,
+    baseSha: pull.base?.sha ?? null,
     createdAt: pull.created_at ?? null,
     mergedAt,
     updatedAt: pull.updated_at ?? null,

@@ -155,6 +155,7 @@ describe('what is fetched', () => {
       mergeCommitSha: sha('c'),
       headSha: sha('b'),
       baseRef: 'main',
+      baseSha: sha('d'),
       createdAt: '2024-03-01T08:00:00Z',
       mergedAt: '2024-03-05T00:00:00Z',
       url: 'https://github.com/acme/tool/pull/15',

@@ -10,7 +10,14 @@ const PAGE = 'https://github.com/acme/tool'
 const sha = (digit: string) => digit.repeat(40)
 const pull = (number: number, changed: Partial<PullEntry> = {}): PullEntry => ({
   ...{ kind: 'pull', number, title: `Change ${number}`, body: null, author: 'ann', isBot: false, isClosed: true },
-  ...{ mergeCommitSha: sha('a'), headSha: sha('b'), baseRef: 'main', labels: [], url: `${PAGE}/pull/${number}` },
+  ...{
+    mergeCommitSha: sha('a'),
+    headSha: sha('b'),
+    baseRef: 'main',
+    baseSha: sha('e'),
+    labels: [],
+    url: `${PAGE}/pull/${number}`,
+  },
   ...{ createdAt: '2024-03-01T00:00:00Z', mergedAt: '2024-03-02T00:00:00Z', updatedAt: '2024-03-02T00:00:00Z' },
   ...changed,
 })
@@ -58,7 +65,14 @@ describe('the corpus of GitHub and git', () => {
     expect(pulls.map((one) => pullRequest.parse(one))).toEqual(pulls)
     expect(issues.map((one) => issueThread.parse(one))).toEqual(issues)
     expect(pulls[0]).toMatchObject({
-      ...{ number: 15, isMerged: true, commitCount: 1, closes: [5], citedBy: [{ number: 21, isPullRequest: true }] },
+      ...{
+        number: 15,
+        isMerged: true,
+        baseSha: sha('e'),
+        commitCount: 1,
+        closes: [5],
+        citedBy: [{ number: 21, isPullRequest: true }],
+      },
       files: [{ path: 'src/a.py', additions: 3, deletions: 0 }],
       issues: [{ number: 5, title: 'Narrow', body: 'It is.' }],
     })
