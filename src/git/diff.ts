@@ -1,6 +1,6 @@
 import type { FileChange } from '../formats/chain.ts'
 import { comparePaths, pathFromBytes } from './path.ts'
-import { inScratch, treeOf, type Scratch } from './scratch.ts'
+import { checkName, inScratch, treeOf, type Scratch } from './scratch.ts'
 import { takePaths } from './trees.ts'
 
 const COMPARE = [
@@ -25,11 +25,7 @@ const AS_PATCH = [
 
 /** How paths changed between two trees or commits, with renames found, in path order. */
 export async function listChanges(scratch: Scratch, from: string, to: string): Promise<FileChange[]> {
-  const trees = [await treeOf(scratch, from), await treeOf(scratch, to)]
-  const { stdout } = await scratch.git.run(
-    [...COMPARE, '--raw', '--numstat', '--no-abbrev', '-z', ...trees],
-    inScratch(scratch),
-  )
+  const stdout = await compare(scratch, ['--raw', '--numstat', '--no-abbrev', '-z'], from, to)
   return parseChanges(stdout).sort((a, b) => comparePaths(a.path, b.path))
 }
 
@@ -40,9 +36,18 @@ export async function makePatch(
   to: string,
   paths?: readonly string[],
 ): Promise<Buffer> {
-  const target = paths ? await takePaths(scratch, from, to, paths) : await treeOf(scratch, to)
-  const trees = [await treeOf(scratch, from), target]
-  return (await scratch.git.run([...COMPARE, ...AS_PATCH, ...trees], inScratch(scratch))).stdout
+  return compare(scratch, AS_PATCH, from, paths ? await takePaths(scratch, from, to, paths) : to)
+}
+
+/** One git process; others only to say which tree or commit is missing. */
+async function compare(scratch: Scratch, as: readonly string[], from: string, to: string): Promise<Buffer> {
+  const names = [checkName(scratch, from), checkName(scratch, to)]
+  try {
+    return (await scratch.git.run([...COMPARE, ...as, ...names], inScratch(scratch))).stdout
+  } catch (cause) {
+    for (const name of names) await treeOf(scratch, name)
+    throw cause
+  }
 }
 
 /** Reads `--raw --numstat -z`: all raw entries, then all counts; a rename has its two paths in fields of their own. */

@@ -29,11 +29,11 @@ export async function readPullHistory(scratch: Scratch, merges: readonly KnownMe
 
   const candidates = recognizeMerges({ graph, lines, texts, heads, merges })
   const judged = chooseOne(await judgeCandidates(scratch, graph, candidates, heads))
-  const numbers = new Set(judged.map(({ number }) => number))
+  const proven = new Set(judged.filter(({ isProven }) => isProven).map(({ number }) => number))
   const taken = new Set(judged.flatMap(({ landed }) => landed))
   const rebased = await findRebased(scratch, {
     ...{ graph, main, texts },
-    heads: new Map([...heads].filter(([number]) => !numbers.has(number))),
+    heads: new Map([...heads].filter(([number]) => !proven.has(number))),
     isTaken: (commit) => taken.has(commit),
   })
   const changes = await comparePairs(
@@ -43,7 +43,7 @@ export async function readPullHistory(scratch: Scratch, merges: readonly KnownMe
   )
   rebased.forEach((one, index) => (one.changes = changes[index]!))
 
-  const all = [...judged, ...rebased].sort(
+  const all = chooseOne([...judged, ...rebased]).sort(
     (a, b) => lines.indexOf(a.line) - lines.indexOf(b.line) || a.position - b.position || a.number - b.number,
   )
   const inOrder = [

@@ -48,7 +48,8 @@ export async function findRebased(
     }
     const tip = tipTexts.get(heads.get(number)!)
     const last = tip && free.get(markOf(tip))
-    if (last === undefined) continue
+    // A head that a merge brought to the main line is not rebased, though a copy of it may be there.
+    if (last === undefined || graph.parents[head]!.length !== 1 || main.positionOf(head) !== -1) continue
     const own = listOwn(graph, main, { tip: head, base: main.chain.length, most: MOST_REBASED * 2 })
     const commits = own.commits.filter((commit) => graph.parents[commit]!.length === 1)
     const position = main.positionOf(last)

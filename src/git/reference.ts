@@ -89,8 +89,8 @@ async function checkMerge(repository: GitRepository, { what, pull, merge, headSh
   const head = [headSha, pull.headSha].find((sha) => sha !== null && merged.includes(sha))
   const flags: string[] = []
   if (head === undefined) {
-    const brought = (await repository.log(baseSha, merge.sha)).map(({ sha }) => sha)
-    if (!brought.includes(headSha)) {
+    const brought = await repository.log(baseSha, merge.sha)
+    if (!brought.some(({ sha }) => sha === headSha)) {
       throw new GitError(
         'failed',
         `commit ${merge.sha} merges ${merged.join(', ')}, not ${headSha}, the head of ${what}: the number is another repository's, or the branch is another one`,

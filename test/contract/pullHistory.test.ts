@@ -86,11 +86,23 @@ describe('the pull requests that a history shows', () => {
     const rebased = lab.git('rev-parse', 'HEAD')
     await branch(lab, 6, { 'z.txt': 'z\n' }, 'add z')
     lab.git('merge', '--quiet', '--ff-only', 'pull-6')
+    await lab.commit({ 'old.txt': 'o\n' }, 'Of a former home (#5)')
     const [first, second] = await read(lab)
     expect(first).toMatchObject({ number: 5, style: 'rebase', baseSha: base, resultSha: rebased, isProven: true })
     expect(first!.commits.map(({ message }) => message)).toEqual(['add x', 'add y'])
     expect(first!.files.map(({ path }) => path)).toEqual(['x.txt', 'y.txt'])
     expect(second).toMatchObject({ number: 6, style: 'rebase', baseSha: rebased, isProven: true })
+  })
+
+  it('takes no head for rebased that a merge brought along, though a copy of it is on main', async () => {
+    const lab = await makeLab()
+    const head = await branch(lab, 5, { 'x.txt': 'x\n' }, 'add x')
+    await branch(lab, 6, { 'y.txt': 'y\n' }, 'add y', 'pull-5')
+    lab.git('checkout', '--quiet', 'main')
+    await lab.commit({ 'other.txt': 'o\n' })
+    lab.git('cherry-pick', head)
+    merge(lab, 'Merge pull request #6 from ada/more')
+    expect(await read(lab)).toMatchObject([{ number: 6, absorbs: [5], isProven: true }])
   })
 
   it('says which pull requests one absorbed, and on which its branch stands', async () => {
@@ -121,6 +133,7 @@ describe('the pull requests that a history shows', () => {
     const pulls = await read(lab, [
       { number: 5, mergeCommitSha: landed, headSha, baseRef: 'main' },
       { number: 6, mergeCommitSha: fixed, headSha: null, baseRef: 'release' },
+      { number: 7, mergeCommitSha: 'e'.repeat(40), headSha: null, baseRef: 'gone' },
     ])
     expect(pulls).toMatchObject([
       { number: 5, branch: 'main', style: 'squash', isProven: true, flags: [expect.stringContaining('by force')] },
