@@ -53,9 +53,23 @@ export function parseReferences(pull: PullRequest, context: ReferenceContext): R
       if (!references.has(key)) references.set(key, reference)
     }
   }
-  const found = [...references.values()]
-  const cited = new Set(found.filter(({ isBot, viaIssue }) => !isBot && viaIssue === null).map(({ to }) => to))
-  return cited.size > MAX_CITED ? found.map((reference) => ({ ...reference, cue: 'releases' })) : found
+  return markLists([...references.values()])
+}
+
+/** A text that cites many pull requests is a release's list; so is all that a pull request says where it cites a crowd. */
+function markLists(found: readonly Reference[]): Reference[] {
+  const citing = found.filter(({ isBot, viaIssue, cue }) => !isBot && viaIssue === null && cue !== 'backports')
+  const count = (some: readonly Reference[]) => new Set(some.map(({ to }) => to)).size
+  const textOf = ({ source, url }: Reference) => `${source} ${url ?? ''}`
+  const lists = new Set(
+    [...Map.groupBy(citing, textOf)].filter(([, some]) => count(some) > MAX_CITED).map(([text]) => text),
+  )
+  const isCrowd = count(citing) > 3 * MAX_CITED
+  return found.map((reference) =>
+    (isCrowd || lists.has(textOf(reference))) && reference.cue !== 'backports'
+      ? { ...reference, cue: 'releases' }
+      : reference,
+  )
 }
 
 /** Whether a pull request brings changes that were made already to another line of releases: by its branch, or as it says. */
@@ -70,15 +84,30 @@ function isCarriedOver({ baseRef, title, texts }: PullRequest): boolean {
 
 const RELEASE_LINE = /^(?:maint|release|stable|support|hotfix|backport)|(?:^|[/_-])v?\d+(?:\.(?:\d+|x))*$/i
 
+/** What a citation's words say; where they say little, what the title says that the whole pull request does. */
+function cueOf({ cue, quote, from }: Mention, { title }: PullRequest): Reference['cue'] {
+  const isOwn = from.source === 'title' || from.source === 'body' || from.source === 'commit'
+  if (isOwn && /^(?:\w+(?:\([^)]*\))?!?: *)?revert\b/i.test(title) && !(cue !== null && OPPOSED.has(cue)))
+    return 'reverts'
+  if (isOwn && cue === null && /\bback-?port/i.test(title)) return 'backports'
+  // In a fix, what brought something is what brought the fault.
+  if (cue === 'extends' && FIX_TITLE.test(title) && BROUGHT.test(quote)) return 'fixes'
+  return cue ?? 'mentions'
+}
+
+const OPPOSED: ReadonlySet<Reference['cue']> = new Set(['contrasts', 'reverts', 'backports'] as const)
+const FIX_TITLE = /^(?:\W*(?:bug|fix|hotfix)\b|(?:doc|maint|tst|bld|ci)s?: *fix)/i
+const BROUGHT = /\b(?:introduced|added) (?:in|by|with)\b/i
+
 type Target = Pick<Reference, 'to' | 'viaIssue' | 'viaText' | 'cue'>
 
 function resolveTargets(mention: Mention, options: { pull: PullRequest; context: ReferenceContext }): Target[] {
   const { pull, context } = options
-  const { number, cue } = mention
+  const { number } = mention
   if (number === pull.number) return []
   if (context.knownPulls.has(number)) {
     if (!isMergedBefore(number, pull.number, context)) return []
-    return [{ to: number, viaIssue: null, viaText: null, cue: cue ?? 'mentions' }]
+    return [{ to: number, viaIssue: null, viaText: null, cue: cueOf(mention, pull) }]
   }
   const closer = findCloser(mention, options)
   const cited = findCited(mention, options)
@@ -90,11 +119,10 @@ function findCloser(
   { number, cue, isClosing }: Mention,
   { pull, context }: { pull: PullRequest; context: ReferenceContext },
 ): Target | null {
-  // Closing the same issue is no link: only words about it are, and one that closes it must say more than its number.
-  if (isClosing || (cue === null && context.closedBy.get(pull.number)?.has(number))) return null
   const closer = context.closers.get(number)?.findLast((one) => isMergedBefore(one.number, pull.number, context))
   if (closer === undefined) return null
-  return { to: closer.number, viaIssue: number, viaText: closer.quote, cue: cue ?? 'extends' }
+  // The words before a closing keyword's number are about the issue: that both close it says no more than that.
+  return { to: closer.number, viaIssue: number, viaText: closer.quote, cue: (isClosing ? null : cue) ?? 'mentions' }
 }
 
 /** The earlier pull requests that the thread of the issue cites: its words about one say more than ours about the issue. */

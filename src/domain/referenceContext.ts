@@ -15,8 +15,6 @@ export interface ReferenceContext {
   mergedAt: ReadonlyMap<number, string>
   /** The pull request whose merge commit, or commit of its branch, a full or abbreviated sha is; null for none, or several. */
   pullOfSha: (sha: string) => number | null
-  /** The issues that a merged pull request of a person closes, in its own words or as GitHub says. */
-  closedBy: ReadonlyMap<number, ReadonlySet<number>>
   /** For an issue, the merged pull requests that close it, in merge order, with their words; null where only GitHub says so. */
   closers: ReadonlyMap<number, readonly { number: number; quote: string | null }[]>
   /** The pull requests that the thread of an issue cites, the most telling words of each; none where it cites more than eight. */
@@ -39,13 +37,11 @@ export function createReferenceContext(
 ): ReferenceContext {
   const merged = pulls.filter((pull) => pull.isMerged && pull.mergedAt !== null).toSorted(compareMergeOrder)
   const knownPulls = new Set(pulls.map(({ number }) => number))
-  const closedBy = new Map<number, ReadonlySet<number>>()
   const closers = new Map<number, { number: number; quote: string | null }[]>()
   for (const pull of merged) {
     if (pull.isBot) continue
     const closings = readClosings(pull)
     const closed = new Set([...closings.keys(), ...pull.closes])
-    closedBy.set(pull.number, closed)
     for (const issue of closed)
       if (!knownPulls.has(issue)) push(closers, issue, { number: pull.number, quote: closings.get(issue) ?? null })
   }
@@ -54,7 +50,6 @@ export function createReferenceContext(
     knownPulls,
     mergedAt: new Map(merged.map((pull) => [pull.number, pull.mergedAt!])),
     pullOfSha,
-    closedBy,
     closers,
     citedByIssue: threadReader(issues, { knownPulls, pullOfSha }),
     isTemplate: templateLines(pulls),

@@ -57,7 +57,7 @@ export function mayName(text: string): boolean {
   return CANDIDATE.test(text)
 }
 
-const CANDIDATE = /#[1-9]|\bGH-\d|\bPR:? \d|-[1-9]|\/(?:pull|issues|commit)\/|(?<![\w/@#-])[0-9a-f]{7,40}(?![\w@/-])/i
+const CANDIDATE = /#[1-9]|\bGH-\d|\bPR:? \d|\/(?:pull|issues|commit)\/|(?<![\w/@#-])[0-9a-f]{7,40}(?![\w@/-])/i
 
 // GitHub closes the first number only; people write "fixes #1, #2" and "closes part of #3" and mean the same.
 const CLOSING =
@@ -110,10 +110,8 @@ function maskBranch(subject: string): string {
     )
   if (!named) return blank(subject)
   const at = named.index + named[0].length - named[2]!.length
-  const words = named[1]!
-  return `${' '.repeat(named.index)}${words}${' '.repeat(at - 1 - named.index - words.length)}#${named[2]!}`.padEnd(
-    subject.length,
-  )
+  // At the line's begin, since what is far to the right would be code.
+  return `${named[1]!.padEnd(at - 1)}#${named[2]!}`.padEnd(subject.length)
 }
 
 function maskLines(prose: string, written: string, isTemplate: (line: string) => boolean): string {

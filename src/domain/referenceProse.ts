@@ -51,6 +51,7 @@ function maskBlocks(text: string): string {
     isInComment = comment.isOpen
     const visible = comment.line
     if (visible.trim() === '') {
+      isInCallout = false
       // A comment is no blank line: what follows it is still the same paragraph or list.
       isAfterBlank = isAfterBlank || (!wasInComment && line.trim() === '')
       return visible

@@ -65,6 +65,9 @@ describe('forms of a reference', () => {
     ['Needs acme/tool#12', [12]],
     ['Needs ACME/Tool#12', [12]],
     ['Needs GH-12', [12]],
+    ['Needs PR 12 and tool#13', [12, 13]],
+    ['Needs #12/#13', [12, 13]],
+    ['> [!NOTE]\n> Needs #12\n\n> #13', [12]],
     ['See https://github.com/acme/tool/pull/12.', [12]],
     ['See https://github.com/acme/tool/pull/12/files#diff-0', [12]],
     ['See https://github.com/acme/tool/issues/12#issuecomment-99', [12]],
@@ -211,6 +214,17 @@ describe('cues', () => {
     ['Reverts #12', { 12: 'reverts' }],
     ['Backport of #12', { 12: 'backports' }],
     ['Cherry-picked from #12', { 12: 'backports' }],
+    ['Ports of #12', { 12: 'backports' }],
+    ['Same as #12, but for columns', { 12: 'sibling' }],
+    ['Stacked on #12', { 12: 'extends' }],
+    ['Split out of #12', { 12: 'extends' }],
+    ['Uses the cursor from #12', { 12: 'extends' }],
+    ['Add release notes for #12', { 12: 'extends' }],
+    ['Fix the typo noted at #12', { 12: 'extends' }],
+    ['#12 and #13 added support for names', { 12: 'extends', 13: 'extends' }],
+    ['Put back the test that was accidentally dropped in #12', { 12: 'fixes' }],
+    ['As fast as it was before #12', { 12: 'fixes' }],
+    ['Fix the build following #12', { 12: 'fixes' }],
   ])('%s', (text, expected) => expect(cues(text)).toEqual(expected))
 
   test('lines of a comment that is not wrapped are sentences of their own', () => {
@@ -278,7 +292,7 @@ describe('references through an issue', () => {
       text: 'Like https://github.com/acme/tool/issues/7, this comes from rounding.',
     }
     expect(cited([review], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'sibling', source: 'review' }])
-    expect(cited(['More of what #7 asks for'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'extends' }])
+    expect(cited(['More of what #7 asks for'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'mentions' }])
     expect(cited(['Not related to #7'], [closer])).toMatchObject([{ to: 12, viaIssue: 7, cue: 'contrasts' }])
   })
 
@@ -287,13 +301,16 @@ describe('references through an issue', () => {
     'Closes: #7',
     'Closes part of #7',
     'Fixes #8, #7 and #9',
-    'Fixes #7. Discussed at length in #7.',
-  ])('two pull requests that close one issue are not linked: %s', (text) => expect(cited([text], [closer])).toEqual([]))
+    'Fixes the regression of #7. Fixes #7.',
+  ])('two pull requests that close one issue are told to, which alone makes no link: %s', (text) => {
+    const found = cited([text], [closer])
+    expect(new Set(found.map(({ to, viaIssue }) => `${to} ${viaIssue}`))).toEqual(new Set(['12 7']))
+    expect(found.at(-1)).toMatchObject({ cue: 'mentions', viaText: closer.texts[0]!.text })
+  })
 
-  test('one that closes the issue again and says what was wrong with the first is linked', () => {
-    expect(cited(['Fixes #7. The fix of #7 was incomplete.'], [closer])).toMatchObject([
-      { to: 12, viaIssue: 7, cue: 'fixes' },
-    ])
+  test('one that closes the issue again and says what was wrong with the first says so', () => {
+    const found = cited(['Fixes #7. The fix of #7 was incomplete.'], [closer])
+    expect(found.map(({ cue }) => cue)).toEqual(['mentions', 'fixes'])
   })
 
   test('speaking of the same issue is not closing it', () => {
@@ -337,6 +354,32 @@ describe('references through an issue', () => {
   test('of several that closed it, the last one before is cited, and none that came later', () => {
     const closers = [closer, pull(15, [{ source: 'commit', text: 'Again\n\nResolves #7' }]), pull(60, ['Fixes #7'])]
     expect(cited(['More for #7'], closers).map(({ to }) => to)).toEqual([15])
+  })
+})
+
+describe('changes that are carried over', () => {
+  const commit = (text: string): Text => ({ source: 'commit', text })
+
+  test('on the branch of a release, the number at the end of a subject is the change that was brought', () => {
+    const brought = [commit('Fix the regression of spaces (#12)'), commit('Widen (#13)')]
+    expect(cited(brought, [], { baseRef: 'maintenance/1.26.x' })).toMatchObject([
+      { to: 12, cue: 'backports' },
+      { to: 13, cue: 'backports' },
+    ])
+    expect(cited(brought)).toEqual([])
+    expect(cited([...brought, 'Backports for 1.2.1'])).toHaveLength(2)
+    expect(cited([commit('Widen (#13)\n\n(cherry picked from commit 0a1b2c3d4e)')])).toMatchObject([{ to: 13 }])
+  })
+
+  test('many changes that are brought over at once are no list of a release', () => {
+    const brought = Array.from({ length: 10 }, (_, index) => commit(`Fix it (#${10 + index})`))
+    expect(new Set(cited(brought, [], { baseRef: 'v1.x' }).map(({ cue }) => cue))).toEqual(new Set(['backports']))
+  })
+
+  test('the merge of the pull request itself is read: its branch and its title', () => {
+    const merge = (branch: string, title: string) => commit(`Merge pull request #50 from ann/${branch}\n\n${title}`)
+    expect(cited([merge('backport-12', 'Widen it')])).toMatchObject([{ to: 12, cue: 'backports' }])
+    expect(cited([merge('fix-12', 'Follow-up of #13 (#14)')])).toMatchObject([{ to: 13, cue: 'extends' }])
   })
 })
 
