@@ -271,8 +271,9 @@ export async function describeKills(killed: Killed, options: { each: number; see
       const { Processes } = (await client
         .getContainer(container)
         .top({ ps_args: '-eo pid,args' })
-        .catch(() => ({ Processes: [] }))) as { Processes: string[][] }
-      const found = Processes.find(([, args]) => killed.process!.test(args!))
+        .catch(() => ({ Processes: [] }))) as { Processes: string[][] | null }
+      // A container that has just died has none.
+      const found = Processes?.find(([, args]) => killed.process!.test(args!))
       return found ? Number(found[0]) : null
     }
 
