@@ -215,9 +215,9 @@ describe('mining the example repository', () => {
     })
     const pairs = links.map(({ from, to }) => `${from}>${to}`)
     for (const fenced of ['7>5', '7>1']) expect(pairs).not.toContain(fenced)
-    // GitHub's timeline shows what a bot said too; its words count for nothing.
+    // What a bot said is told as such, and counts for nothing.
     const byBot = links.find(({ from, to }) => from === 5 && to === 4)
-    expect(byBot?.references.map(({ source }) => source)).toEqual(['timeline'])
+    expect(byBot).toMatchObject({ score: 0, references: [{ source: 'comment', isBot: true }] })
     expect(links.filter(({ from }) => from === 14)).toEqual([])
   })
 
