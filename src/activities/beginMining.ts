@@ -33,7 +33,10 @@ export async function beginMining(ports: Pick<Ports, 'store' | 'github'>, input:
   if (latest && isCurrent)
     return { mining, gathering: gathering - 1, gathered: await summarizeGathering(store, latest) }
   if (source === 'github' && counts.pulls === 0) {
-    throw new InvalidInputError(`nothing of ${repository} was fetched yet: mine it once without --offline`)
+    const other = latest?.source === 'git' ? '; what is there was gathered from git alone: add --source git' : ''
+    throw new InvalidInputError(
+      `nothing of ${repository} was fetched from GitHub yet: mine it once without --offline${other}`,
+    )
   }
   return { mining, gathering, gathered: null }
 }
