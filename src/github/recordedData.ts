@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { maskMarkup } from '../domain/referenceProse.ts'
 import { repositoryName } from '../formats/common.ts'
 import { createdAt, fillEntry, fillUser, idOf, json, latestOf, toInstant, withoutAnnotations } from './recordedFill.ts'
 import type {
@@ -121,7 +122,9 @@ function hostRecording(recorded: Recording): HostedRepository {
     },
     closes(number) {
       const body = pulls.get(number)?.body
-      const named = [...(typeof body === 'string' ? body : '').matchAll(CLOSING)].map((match) => Number(match[1]))
+      const named = [...maskMarkup(typeof body === 'string' ? body : '').matchAll(CLOSING)].map((match) =>
+        Number(match[1]),
+      )
       return [...new Set(named)].filter((one) => issues.has(one)).map((one) => ({ number: one, repository: name }))
     },
   }
