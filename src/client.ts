@@ -29,6 +29,17 @@ import { mine } from './cli/mine.ts'
 import { report } from './cli/report.ts'
 import { resume } from './cli/resume.ts'
 import { run } from './cli/run.ts'
+import {
+  CEILINGS,
+  CONNECTION,
+  ENVIRONMENTS,
+  GATEWAY,
+  OWN_SERVER,
+  REACH,
+  ROLLOUT,
+  SERVERS,
+  WORKER,
+} from './cli/settingGroups.ts'
 import { show } from './cli/show.ts'
 import { status } from './cli/status.ts'
 import { EXIT, InputError, openTerminal, type Terminal } from './cli/terminal.ts'
@@ -38,61 +49,6 @@ import { up } from './cli/up.ts'
 import { gateway } from './cli/gateway.ts'
 import { worker } from './cli/worker.ts'
 
-const CONNECTION = ['store', 'temporalAddress', 'temporalNamespace'] as const
-const OWN_SERVER = ['store', 'temporalNamespace'] as const
-const SERVERS = ['temporalCli', 'temporalPort', 'temporalUiPort', 'resumeEveryMs', 'scriptedSettings', 'seed'] as const
-const ENVIRONMENTS = ['environmentBase', 'environmentNetwork', 'environmentCertificates'] as const
-const REACH = ['gatewaySocket', 'gatewayReach', 'gatewayPort', 'dockerHost'] as const
-const GATEWAY = ['modelTimeoutMs', 'modelTries', 'modelRetryMs', 'modelRpm', 'modelTpm', ...REACH] as const
-const WORKER = [
-  'workerActivities',
-  'githubRpm',
-  'sliceSteps',
-  'sliceMs',
-  ...GATEWAY,
-  'modelStream',
-  'sandboxMemoryMb',
-  'sandboxCpus',
-  'sandboxPids',
-  'sandboxDiskMb',
-  'sandboxStarts',
-  ...ENVIRONMENTS,
-  'checkpointMs',
-  'rerunMs',
-  'siiCliPath',
-] as const
-const CEILINGS = ['budgetUsd', 'budgetTokens', 'budgetUsdChain', 'budgetUsdStage', 'budgetUsdDay'] as const
-const ROLLOUT = [
-  'campaign',
-  'scaffold',
-  'siiCliPath',
-  'model',
-  'judgeModel',
-  'queryModel',
-  'rollouts',
-  'concurrency',
-  'carry',
-  'onConflict',
-  'accept',
-  'threshold',
-  'refinements',
-  'overview',
-  'interface',
-  'maxSteps',
-  'maxStageSteps',
-  'maxStageTokens',
-  'maxChainSteps',
-  'maxChainTokens',
-  'contextTokens',
-  'environment',
-  'sandbox',
-  'dockerHost',
-  'mirrors',
-  'prices',
-  ...CEILINGS,
-  'preset',
-  'seed',
-] as const
 const NOT_IN_DEMO: readonly SettingName[] = ['mirrors', 'model', 'judgeModel', 'queryModel']
 
 interface Invocation {

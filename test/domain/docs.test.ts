@@ -293,7 +293,7 @@ describe('ARCHITECTURE.md', () => {
 })
 
 test('every command and flag of the pages is one', () => {
-  const client = read('src/client.ts')
+  const client = read('src/client.ts') + read('src/cli/settingGroups.ts')
   const verbs = [...client.matchAll(/\b(?:verb|command)\(\s*'(\w+)/g)].map((verb) => verb[1]!)
   expect(verbs.length).toBeGreaterThan(10)
   const flags = new Set([
@@ -355,7 +355,7 @@ describe('docs/settings.md', () => {
 
   test('gives each its variable, its flag and its default', () => {
     const defaults = readConfig({ flags: {}, env: {}, dir: mkdtempSync(join(tmpdir(), 'prchain-docs-')) })
-    const client = read('src/client.ts')
+    const client = read('src/client.ts') + read('src/cli/settingGroups.ts')
     for (const [index, name] of settingNames.entries()) {
       const [, flag, variable, initial] = rows[index]!
       expect(helpOf(name)).toContain(`(${variable})`)
