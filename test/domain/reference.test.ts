@@ -204,6 +204,10 @@ describe('cues', () => {
       'This is **different** from the\nchange in #12 (which was small) and from #13',
       { 12: 'contrasts', 13: 'contrasts' },
     ],
+    [
+      'Distinct from the cap in #12 (which adds suffixes) and from the metric() fix in #13',
+      { 12: 'contrasts', 13: 'contrasts' },
+    ],
     ['Not related to #12', { 12: 'contrasts' }],
     ["This doesn't build on #12", { 12: 'contrasts' }],
     ['The same as #12', { 12: 'contrasts' }],
