@@ -86,7 +86,7 @@ function splitBlock(text: string, written: string, block: Block): { start: numbe
     if (body.slice(start, at).trim() !== '') parts.push({ start: block.start + start, end: block.start + at })
     start = at
   }
-  for (const mark of body.matchAll(/[.!?]+[)"'*_]*(?=\s)|\n/g)) {
+  for (const mark of body.matchAll(/(?<![.!?])[.!?]+[)"'*_]*(?=\s)|\n/g)) {
     const end = mark.index + mark[0].length
     const next = written.slice(block.start + end, block.end).trimStart()[0] ?? ''
     if (mark[0] === '\n') {

@@ -413,3 +413,9 @@ test('references do not depend on the order in which pull requests are given', (
   expect(forward).toHaveLength(4)
   expect(findReferences(pulls.toReversed())).toEqual(forward)
 })
+
+test('a subject of blanks takes time that grows with its length', () => {
+  const begunMs = performance.now()
+  expect(cited([{ source: 'commit', text: `Extends #12${'\t'.repeat(120_000)}#13` }])).toHaveLength(2)
+  expect(performance.now() - begunMs).toBeLessThan(2_000)
+})
