@@ -147,12 +147,14 @@ const chains = verb('chains [repository]', 'list the chains of the store', ['sto
       mode: (it.flags['mode'] as string | undefined) ?? null,
       minScore: (it.flags['minScore'] as number | undefined) ?? null,
       limit: (it.flags['limit'] as number | undefined) ?? null,
+      isAll: it.flags['all'] === true,
     },
   }),
 )
   .option('--mode <mode>', 'chains of one mode alone: semantic, temporal, single, given')
   .option('--min-score <score>', 'chains whose weakest link has this score or more', score)
   .option('--limit <n>', 'so many at most', wholeNumber)
+  .option('--all', 'also those of earlier minings that the latest did not make')
 verb(
   'import <file>',
   'chains given by hand: {"repo": "o/n", "prs": [1150, 1234], "id": optional} a line',

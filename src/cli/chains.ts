@@ -4,6 +4,8 @@ import { composeChains, composeStore } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { recordKey } from '../domain/identifiers.ts'
 import { repositoryName } from '../formats/common.ts'
+import type { Mining } from '../formats/mining.ts'
+import type { Store } from '../store/port.ts'
 import { chainImport, type Chain, type ChainImport } from '../formats/chain.ts'
 import { chainLines, chainTables, weakestScore } from './chainLines.ts'
 import { readChain } from './targets.ts'
@@ -18,11 +20,16 @@ export interface ChainFilter {
   /** Of a chain's weakest link. */
   minScore: number | null
   limit: number | null
+  /** Also what earlier minings made and the latest of the same mode did not. */
+  isAll?: boolean
 }
 
 const MODES = ['semantic', 'temporal', 'single', 'given'] as const satisfies Chain['mode'][]
 
-/** `prchain chains [REPO]`: the chains of the store, those that the filter lets through. */
+/**
+ * `prchain chains [REPO]`: the chains of the store, those that the filter lets through. What was mined is listed when the
+ * latest mining of its mode made it: a pull request stands in one of those alone.
+ */
 export async function listChains(options: {
   config: Config
   filter: ChainFilter
@@ -34,31 +41,57 @@ export async function listChains(options: {
   const store = composeStore(config)
   const chains: Chain[] = []
   const others = new Set<string>()
+  const former = createFormer(store)
   let ofRepository = 0
+  let formerCount = 0
   for (const key of await store.listRecords(recordKey.chains)) {
     const chain = await store.getRecord<Chain>(key)
     if (!chain) continue
     if (repository !== null && chain.repository !== repository) others.add(chain.repository)
     else {
       ofRepository++
-      if (fits(chain, filter)) chains.push(chain)
+      if (!fits(chain, filter)) continue
+      if (filter.isAll !== true && (await former(chain))) formerCount++
+      else chains.push(chain)
     }
   }
   const shown = limit === null ? chains : chains.slice(0, limit)
   for (const chain of shown) terminal.emit(chain)
   if (terminal.isJson) return EXIT.ended
+  const more = formerCount === 0 ? '' : `${formerCount} of earlier minings: --all lists them too`
   if (ofRepository === 0) {
     const known = others.size === 0 ? '' : `; the store has chains of ${[...others].sort().slice(0, 10).join(', ')}`
     terminal.say(
       `no chains${repository === null ? '' : ` of ${repository}`} yet: \`prchain mine ${repository ?? 'REPO'}\` or \`prchain chains import FILE\`${known}`,
     )
-  } else if (chains.length === 0) terminal.say(`none of ${ofRepository} chain(s) is as asked for`)
+  } else if (chains.length === 0) terminal.say(`none of ${ofRepository} chain(s) is as asked for${more && `; ${more}`}`)
   else {
     for (const line of chainTables(shown, terminal.width ?? null)) terminal.say(line)
     if (shown.length < chains.length)
       terminal.say(`\n${chains.length - shown.length} more: --limit ${limit} cut the list`)
+    if (more) terminal.say(`\n${more}`)
   }
   return EXIT.ended
+}
+
+/** Says of a mined chain whether the latest mining of its mode did without it. */
+function createFormer(store: Store): (chain: Chain) => Promise<boolean> {
+  const latest = new Map<string, Promise<ReadonlyMap<string, ReadonlySet<string>>>>()
+  return async ({ id, repository, source, mode }) => {
+    if (source !== 'mined') return false
+    const made = latest.get(repository) ?? readLatest(repository)
+    latest.set(repository, made)
+    return (await made).get(mode ?? 'semantic')?.has(id) === false
+  }
+
+  async function readLatest(repository: string): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    const byMode = new Map<string, ReadonlySet<string>>()
+    for (const key of await store.listRecords(recordKey.minings(repository))) {
+      const mining = await store.getRecord<Mining>(key)
+      if (mining) byMode.set(mining.mode, new Set(mining.chains))
+    }
+    return byMode
+  }
 }
 
 function checkFilter({ repository, mode, minScore, limit }: ChainFilter): void {

@@ -47,6 +47,7 @@ export async function mine(
   if (!(min >= 1 && max >= min)) throw new InputError(`--min ${min} --max ${max}: expected 1 ≤ min ≤ max`)
   if (config.mirrors !== null) await openRepository(config, repository)
   const judge = isJudged ? await settleLinkJudge(config) : null
+  const settings = describeSettings(options)
   const session = await openSession(config)
   const ended = new AbortController()
   try {
@@ -68,8 +69,14 @@ export async function mine(
         },
       ],
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      memo: { settings },
       staticSummary: `mine ${repository}`,
     })
+    const { memo } = await handle.describe()
+    if (memo?.settings !== settings)
+      throw new InputError(
+        `${repository} is being mined with other settings (${String(memo?.settings)}): wait until that has ended, or end it with \`prchain cancel ${handle.workflowId}\``,
+      )
     terminal.say(`mining ${repository}${session.uiUrl ? `; Temporal UI: ${session.uiUrl}` : ''}`)
     if (source === 'git') terminal.say(GIT_ALONE)
     if (judge) terminal.say(`links are judged by ${judge.model}${judge.isScripted ? ', a stand-in' : ''}`)
@@ -94,6 +101,24 @@ export async function mine(
     ended.abort()
     await session.close()
   }
+}
+
+/** What was asked for, as flags: two minings with the same flags are one. */
+function describeSettings({
+  config,
+  mode,
+  source,
+  isOffline,
+  min,
+  max,
+  distant,
+  isJudged,
+}: Parameters<typeof mine>[0]) {
+  return [
+    ...[`--mode ${mode}`, `--source ${source}`, `--min ${min}`, `--max ${max}`, `--distant ${distant}`],
+    ...[`--seed ${config.seed}`, ...(isOffline ? ['--offline'] : []), ...(isJudged ? ['--judge-links'] : [])],
+    ...(config.mirrors === null ? [] : [`--mirrors ${resolve(config.mirrors)}`]),
+  ].join(' ')
 }
 
 function detachment(signal: AbortSignal): Promise<'detached'> {

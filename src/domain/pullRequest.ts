@@ -82,6 +82,13 @@ const BOT_LOGINS = new Set([
 
 const RELEASE_TITLE =
   /^(?:(?:chore|build|ci)\(releases?\)!?:|(?:(?:chore|build):\s*)?(?:(?:prepare|cut|draft|publish)\s+)?(?:for\s+)?(?:the\s+)?(?:pre-?)?releas(?:e|ing)(?:\s+(?:of|for|version))*\s+v?\d|(?:chore: )?release$|v?\d+\.\d+(?:\.\d+)*\S*$|(?:\S+:\s*)?bump(?:ed|ing|s)? (?:the )?version|(?:\S+:\s*)?version bump)/i
+/** A line of releases brought into another, such as "Merge `stable` into `main`": it holds what others did. */
+const LINE =
+  '[`\'"]?(?:[\\w-]+/)?(?:main|master|stable|next|trunk|dev|develop|release[-\\w./]*|v?\\d+(?:\\.(?:\\d+|x))+)[`\'"]?'
+const LINE_MERGE_TITLE = new RegExp(
+  `^merge (?:(?:remote-tracking )?branch )?${LINE} (?:back )?(?:in)?to ${LINE}(?=$|\\W)(?!\\.\\w)`,
+  'i',
+)
 const CHANGELOG_NAME = /^(?:changelog|changes|history|news|release[-_]?notes)(?:\.\w+)?$/i
 const VERSION_NAME = /^(?:_?version|__version__|__about__|_about)(?:\.\w+)?$/i
 const MANIFEST_NAME =
@@ -91,7 +98,8 @@ const RULES: Record<PullRule, (pull: PullRequest, isProven: boolean | null) => b
   unmerged: (pull) => !pull.isMerged,
   bot: (pull) => pull.isBot,
   revert: (pull) => /^(?:revert|reapply|reland)\b/i.test(pull.title) || isRevertBody(bodyOf(pull)),
-  release: (pull) => RELEASE_TITLE.test(pull.title.trim()) || hasOnlyReleaseFiles(pull),
+  release: (pull) =>
+    RELEASE_TITLE.test(pull.title.trim()) || LINE_MERGE_TITLE.test(pull.title.trim()) || hasOnlyReleaseFiles(pull),
   'docs-only': (pull) => /^docs?(?:\([^)]*\))?!?:/i.test(pull.title) || hasOnly(pull, isDocsPath),
   'ci-only': (pull) => hasOnly(pull, isCiPath),
   'no-source': (pull) => pull.files !== null && !pull.files.some(({ path }) => isSourcePath(path)),

@@ -62,7 +62,7 @@ const CANDIDATE = /#[1-9]|\bGH-\d|\bPR:? \d|\/(?:pull|issues|commit)\/|(?<![\w/@
 // GitHub closes the first number only; people write "fixes #1, #2" and "closes part of #3" and mean the same.
 const CLOSING =
   /\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:(?:(?:parts?|some|half) of|issues?|bugs?)\s+)*(?:#\d+[\s,&+]+(?:and\s+)?)*$/i
-const SUBJECT_SUFFIX = /(?:\s*\((?:[\w.-]+\/[\w.-]+)?(?:#|GH-)\d+\))+\s*$/i
+const SUBJECT_SUFFIX = /(?<!\s)(?:\s*\((?:[\w.-]+\/[\w.-]+)?(?:#|GH-)\d+\))+\s*$/i
 
 /** Numbers at the end of a subject that were left in it, and what they say. */
 interface Suffix {

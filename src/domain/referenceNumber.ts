@@ -36,7 +36,7 @@ export function rewriteNumbers(prose: string, space: NumberSpace): string {
       return kept + place(found.slice(kept.length), numberOfAddress(address, space))
     })
     .replace(/https?:\/\/[^\s<>()[\]{}"']+/g, (found) => {
-      const address = found.replace(/[.,;:!?*_~`]+$/, '')
+      const address = found.replace(/(?<![.,;:!?*_~`])[.,;:!?*_~`]+$/, '')
       return place(address, numberOfAddress(address, space)) + found.slice(address.length)
     })
     .replace(/(?<![\w./-])([\w-]+\/[\w.-]+)#(\d+)\b/g, (found, repository: string, digits: string) =>

@@ -131,7 +131,7 @@ function maskSpans(text: string): string {
     at = end
     runs.lastIndex = end
   }
-  return (masked + text.slice(at)).replace(/<(pre|code)\b[^>]*>[^]*?<\/\1>/gi, blank)
+  return (masked + text.slice(at)).replace(/<(pre|code)\b[^<>]*>[^]*?<\/\1>/gi, blank)
 }
 
 /** The end of the inline code whose opening run of backticks is at `start`, or null when nothing closes it. */

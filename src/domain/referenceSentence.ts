@@ -39,11 +39,16 @@ export function splitSentences(text: string, written: string = text): Sentence[]
   }))
 }
 
-/** Clauses of a sentence by their offsets: its parts between commas, brackets, dashes and words such as "but". */
+/**
+ * Clauses of a sentence by their offsets: its parts between commas, brackets, dashes and words such as "but". The brackets
+ * of a call, as in "the metric() fix", part nothing.
+ */
 export function splitClauses(sentence: string): { start: number; end: number }[] {
   const clauses: { start: number; end: number }[] = []
   let start = 0
-  for (const mark of sentence.matchAll(/[,;()]|\s[–—-]+\s|[–—]|\b(?:but|while|whereas|although|though)\b/gi)) {
+  for (const mark of sentence.matchAll(
+    /[,;]|\((?!\))|(?<!\()\)|\s[–—-]+\s|[–—]|\b(?:but|while|whereas|although|though)\b/gi,
+  )) {
     clauses.push({ start, end: mark.index })
     start = mark.index + mark[0].length
   }
@@ -81,7 +86,7 @@ function splitBlock(text: string, written: string, block: Block): { start: numbe
     if (body.slice(start, at).trim() !== '') parts.push({ start: block.start + start, end: block.start + at })
     start = at
   }
-  for (const mark of body.matchAll(/[.!?]+[)"'*_]*(?=\s)|\n/g)) {
+  for (const mark of body.matchAll(/(?<![.!?])[.!?]+[)"'*_]*(?=\s)|\n/g)) {
     const end = mark.index + mark[0].length
     const next = written.slice(block.start + end, block.end).trimStart()[0] ?? ''
     if (mark[0] === '\n') {

@@ -26,6 +26,18 @@ describe('bringing the store’s own clone up to date', () => {
     expect(await readFile(join(cloneOf(lab), 'packed-refs'), 'utf8')).toContain('refs/heads/old')
   })
 
+  it('a branch that stands in the way of a new one goes, and its commits stay', async () => {
+    const lab = await makeLab()
+    lab.git('branch', 'work')
+    lab.git('branch', 'old/one')
+    await lab.host.refresh(NAME, null)
+    lab.git('branch', '-m', 'work', 'work/one')
+    lab.git('branch', '-m', 'old/one', 'old')
+    await lab.host.refresh(NAME, null)
+    const names = runGit(cloneOf(lab), ['for-each-ref', '--format=%(refname)', 'refs/heads']).trim().split('\n')
+    expect(names).toEqual(['refs/heads/main', 'refs/heads/old', 'refs/heads/work/one'])
+  })
+
   it('keeps no URL, which may hold a token, and names none in an error', async () => {
     const lab = await makeLab()
     await lab.host.refresh(NAME, null)

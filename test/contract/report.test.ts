@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listChains, showChain, type ChainFilter } from '../../src/cli/chains.ts'
@@ -115,6 +115,20 @@ describe('prchain chains', () => {
     expect(facts.chains.filter(({ id }) => told.includes(id)).map(({ id }) => id)).toEqual([best.id])
     expect(await list({ mode: 'temporal' })).toBe('none of 2 chain(s) is as asked for')
     expect(await list({ limit: 1 })).toContain('1 more: --limit 1 cut the list')
+  })
+
+  test('lists what the latest mining of a mode made, and with --all what earlier ones did', async () => {
+    const [first, ...rest] = facts.chains.map(({ id }) => id)
+    const later = recordKey.mining(mined.repository, 99)
+    await mined.store.putRecord<Mining>(later, { ...facts.mining, chains: rest })
+    try {
+      const told = await list({})
+      expect([first!, ...rest].filter((id) => told.includes(id))).toEqual(rest)
+      expect(told).toContain('1 of earlier minings: --all lists them too')
+      expect(await list({ isAll: true })).toContain(first)
+    } finally {
+      rmSync(join(mined.config.store, 'records', `${later}.json`))
+    }
   })
 
   test.each<Partial<ChainFilter>>([{ mode: 'random' }, { minScore: 1.5 }, { limit: 0 }, { repository: 'almanac' }])(

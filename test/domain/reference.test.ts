@@ -204,6 +204,10 @@ describe('cues', () => {
       'This is **different** from the\nchange in #12 (which was small) and from #13',
       { 12: 'contrasts', 13: 'contrasts' },
     ],
+    [
+      'Distinct from the cap in #12 (which adds suffixes) and from the metric() fix in #13',
+      { 12: 'contrasts', 13: 'contrasts' },
+    ],
     ['Not related to #12', { 12: 'contrasts' }],
     ["This doesn't build on #12", { 12: 'contrasts' }],
     ['The same as #12', { 12: 'contrasts' }],
@@ -408,4 +412,10 @@ test('references do not depend on the order in which pull requests are given', (
   const forward = findReferences(pulls)
   expect(forward).toHaveLength(4)
   expect(findReferences(pulls.toReversed())).toEqual(forward)
+})
+
+test('a subject of blanks takes time that grows with its length', () => {
+  const begunMs = performance.now()
+  expect(cited([{ source: 'commit', text: `Extends #12${'\t'.repeat(120_000)}#13` }])).toHaveLength(2)
+  expect(performance.now() - begunMs).toBeLessThan(2_000)
 })

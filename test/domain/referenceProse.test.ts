@@ -74,3 +74,15 @@ test('sentences and clauses lie one after another within their text and lose no 
     { numRuns: 300 },
   )
 })
+
+test.each([
+  ['marks that end a sentence', `${'!'.repeat(60_000)}a`],
+  ['dots', `${'.'.repeat(60_000)}a`],
+  ['an address that goes on with marks', `https://github.com/${'_'.repeat(60_000)}a`],
+  ['tags that are never closed', '<code '.repeat(60_000)],
+])('a text of %s takes time that grows with its length', (_, long) => {
+  const begunMs = performance.now()
+  const prose = rewriteNumbers(maskMarkup(long), space)
+  splitSentences(prose, long)
+  expect(performance.now() - begunMs).toBeLessThan(2_000)
+})

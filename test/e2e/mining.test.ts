@@ -91,6 +91,24 @@ describe.skipIf(temporal === null)('mining a generated repository', () => {
     expect(asked()).toEqual([])
   }, 60_000)
 
+  test('while one is under way, one with other settings is refused, and the same ends as it', async () => {
+    const env = { TEMPORAL_ADDRESS: lab.embedded.address, PRCHAIN_STORE: lab.config.store }
+    const ask = (...flags: string[]) =>
+      prchain(['mine', REPOSITORY, '--source', 'git', '--mirrors', lab.config.mirrors!, ...flags], { dir, env })
+    const another = await lab.client.workflow.start('mineRepository', {
+      ...{ workflowId: workflowId.mine(REPOSITORY), taskQueue: 'nobody', args: [] },
+      memo: { settings: '--mode semantic' },
+    })
+    const refused = await ask('--mode', 'temporal')
+    expect(refused.stderr).toContain(
+      `is being mined with other settings (--mode semantic): wait until that has ended, or end it with \`prchain cancel mine/${REPOSITORY}\``,
+    )
+    expect(refused.code).toBe(2)
+    await another.terminate()
+    const same = await Promise.all([ask(), ask()])
+    expect(same.map(({ code }) => code)).toEqual([0, 0])
+  }, 60_000)
+
   test('a repository that has another name now is bad input, and the name is said', async () => {
     const ran = await prchain(['mine', 'acme/former'], {
       dir,
