@@ -44,7 +44,7 @@ export function distantLink(from: number, origin: Origin, overlap: NonNullable<L
   const score = Math.round((0.3 + 0.4 * share + Math.min(0.2, 0.05 * symbols.length)) * 100) / 100
   const names = symbols.slice(0, NAMES_SHOWN).join(', ') + (symbols.length > NAMES_SHOWN ? ', …' : '')
   const text = `replaces ${lines} line(s) that #${to} wrote, ${Math.round(share * 100)} % of what it replaces; both change ${names}`
-  const unsaid = { viaIssue: null, viaText: null, url: null, author: null, isBot: false }
+  const unsaid = { viaIssue: null, viaText: null, isClosing: false, url: null, author: null, isBot: false }
   return {
     from,
     to,

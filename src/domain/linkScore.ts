@@ -43,6 +43,8 @@ const LINKING: ReadonlySet<Cue> = new Set(['extends', 'fixes', 'sibling'] as con
 const A_FURTHER = 0.05
 const MOST_FURTHER = 0.1
 const VIA_ISSUE = 0.75
+/** With all that two changes can have in common, still no link. */
+const BOTH_CLOSE = 0.15
 
 /** What two changes have in common: a source file, a name, lines of the earlier one that the later one changes. */
 function scoreOverlap({ files, symbols, lines }: Overlap): number {
@@ -57,7 +59,8 @@ function contrastOf(said: readonly Reference[], own: readonly Reference[]): numb
   return contrasts(said) ? 0.15 : 0
 }
 
-function weigh({ source, cue, viaIssue }: Reference): number {
+function weigh({ source, cue, viaIssue, isClosing }: Reference): number {
+  if (isClosing) return BOTH_CLOSE
   return weighDirect(source, cue) * (viaIssue === null ? 1 : VIA_ISSUE)
 }
 

@@ -99,7 +99,7 @@ const OPPOSED: ReadonlySet<Reference['cue']> = new Set(['contrasts', 'reverts', 
 const FIX_TITLE = /^(?:\W*(?:bug|fix|hotfix)\b|(?:doc|maint|tst|bld|ci)s?: *fix)/i
 const BROUGHT = /\b(?:introduced|added) (?:in|by|with)\b/i
 
-type Target = Pick<Reference, 'to' | 'viaIssue' | 'viaText' | 'cue'>
+type Target = Pick<Reference, 'to' | 'viaIssue' | 'viaText' | 'cue' | 'isClosing'>
 
 function resolveTargets(mention: Mention, options: { pull: PullRequest; context: ReferenceContext }): Target[] {
   const { pull, context } = options
@@ -107,7 +107,7 @@ function resolveTargets(mention: Mention, options: { pull: PullRequest; context:
   if (number === pull.number) return []
   if (context.knownPulls.has(number)) {
     if (!isMergedBefore(number, pull.number, context)) return []
-    return [{ to: number, viaIssue: null, viaText: null, cue: cueOf(mention, pull) }]
+    return [{ to: number, viaIssue: null, viaText: null, cue: cueOf(mention, pull), isClosing: false }]
   }
   const closer = findCloser(mention, options)
   const cited = findCited(mention, options)
@@ -122,7 +122,13 @@ function findCloser(
   const closer = context.closers.get(number)?.findLast((one) => isMergedBefore(one.number, pull.number, context))
   if (closer === undefined) return null
   // The words before a closing keyword's number are about the issue: that both close it says no more than that.
-  return { to: closer.number, viaIssue: number, viaText: closer.quote, cue: (isClosing ? null : cue) ?? 'mentions' }
+  return {
+    to: closer.number,
+    viaIssue: number,
+    viaText: closer.quote,
+    cue: (isClosing ? null : cue) ?? 'mentions',
+    isClosing,
+  }
 }
 
 /** The earlier pull requests that the thread of the issue cites: its words about one say more than ours about the issue. */
@@ -138,6 +144,7 @@ function findCited(
       viaIssue: number,
       viaText: cited.quote,
       cue: cited.cue ?? (isClosing ? null : cue) ?? 'mentions',
+      isClosing: false,
     }))
 }
 
@@ -155,6 +162,6 @@ function isMergedBefore(number: number, later: number, context: ReferenceContext
 
 function timelineReference(from: number, to: number, isHub: boolean): Reference {
   const cue = isHub ? 'releases' : 'mentions'
-  const unsaid = { viaIssue: null, viaText: null, text: '', url: null, author: null, isBot: false }
+  const unsaid = { viaIssue: null, viaText: null, isClosing: false, text: '', url: null, author: null, isBot: false }
   return { from, to, source: 'timeline', cue, ...unsaid }
 }

@@ -21,6 +21,8 @@ export const reference = z.object({
   viaIssue: pullNumber.nullable(),
   /** How that issue belongs to the earlier pull request: the words of the one or the other, at most 400 characters. */
   viaText: z.string().nullable().default(null),
+  /** Whether it says no more than that both close the issue. */
+  isClosing: z.boolean().default(false),
   /** The sentence that carries the reference, at most 400 characters. */
   text: z.string(),
   url: z.string().nullable(),

@@ -11,6 +11,7 @@ export function cites(from: number, to: number, changes: Partial<Reference> = {}
     cue: 'extends',
     viaIssue: null,
     viaText: null,
+    isClosing: false,
     text: '',
     url: null,
     author: null,

@@ -25,6 +25,14 @@ describe('the score of a pair', () => {
     expect(scoreReferences([cites(2, 1, changes)]) >= LINK_THRESHOLD).toBe(isLinked)
   })
 
+  test('that both close an issue makes no link, in however many texts it stands and whatever the changes have in common', () => {
+    const both = { cue: 'mentions', viaIssue: 7, isClosing: true } as const
+    const texts = (['title', 'body', 'commit'] as const).map((source) => cites(2, 1, { ...both, source }))
+    const overlap = { files: ['src/a.py'], symbols: ['parse'], lines: 3 }
+    expect(scoreLink(texts, overlap)).toBeLessThan(LINK_THRESHOLD)
+    expect(scoreLink([...texts, cites(2, 1, { cue: 'mentions', source: 'comment' })], overlap)).toBeGreaterThan(0.5)
+  })
+
   test('grows with each further kind of text, by 0.1 at most, and not with more of the same', () => {
     const [body, commit] = [cites(2, 1), cites(2, 1, { source: 'commit' })]
     const more = [cites(2, 1, { source: 'review' }), cites(2, 1, { source: 'comment' })]

@@ -12,6 +12,7 @@ export function makeChain(say: () => string, lead: () => string | null): Chain {
     source: 'body',
     cue: 'extends',
     viaIssue,
+    isClosing: false,
     viaText: viaIssue === null ? null : say(),
     text: say(),
     url: lead(),

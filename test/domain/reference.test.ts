@@ -272,6 +272,7 @@ describe('cues', () => {
         cue: 'extends',
         viaIssue: null,
         viaText: null,
+        isClosing: false,
         isBot: false,
         text: 'It **extends** the `x` parser of #12, and more.',
         url: 'https://github.com/acme/tool/pull/50#r1',
