@@ -103,11 +103,20 @@ export function joinIssue(repository: string, issue: IssueEntry, comments: reado
 /** Texts that are not empty, as evidence. */
 function texts(
   source: EvidenceText['source'],
-  written: readonly { body: string; url: string | null; author: string | null; isBot: boolean }[],
+  written: readonly {
+    body: string
+    url: string | null
+    author: string | null
+    isBot: boolean
+    createdAt?: string | null
+  }[],
 ): EvidenceText[] {
   return written
     .filter(({ body }) => body !== '')
-    .map(({ body, url, author, isBot }) => ({ source, text: body, url, author, isBot, sha: null }))
+    .map(({ body, url, author, isBot, createdAt }) => ({
+      ...{ source, text: body, url, author, isBot, sha: null },
+      ...(createdAt == null ? {} : { at: createdAt }),
+    }))
 }
 
 function readCommit(page: string, { sha, message, author }: MergedInGit['commits'][number]): EvidenceText {

@@ -57,6 +57,7 @@ export interface CommentEntry extends Writer {
   number: number
   body: string
   url: string | null
+  createdAt: string | null
   updatedAt: string
 }
 
@@ -67,7 +68,7 @@ export interface ThreadEntry {
   updatedAt: string
   /** False for the rest of a thread that did not fit into the page before: it adds to what that one had. */
   isWhole: boolean
-  reviews: (Writer & { id: string; body: string; url: string | null })[]
+  reviews: (Writer & { id: string; body: string; url: string | null; createdAt: string | null })[]
   /** Issues that GitHub says it closes, of this repository. */
   closes: number[]
   /** Issues and pull requests of this repository that cite it. */

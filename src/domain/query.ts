@@ -4,9 +4,14 @@ import type { StageInterface } from '../formats/rollout.ts'
 
 const LONGEST_TEXT = 6_000
 
-/** A pull request as the query writer is given it: title, body, linked issues and what people said, bots left out. */
+/**
+ * A pull request as the query writer is given it: title, body, linked issues and what people said. Bots are left out, and
+ * so is what was said after the merge: it may tell of faults that came to light, and of later changes.
+ */
 export function renderPull(pull: PullRequest, place: { index: number; count: number }): string {
-  const said = pull.texts.filter((text) => !text.isBot && text.text.trim() !== '')
+  const isLater = (at: string | null | undefined) =>
+    at != null && pull.mergedAt !== null && Date.parse(at) > Date.parse(pull.mergedAt)
+  const said = pull.texts.filter((text) => !text.isBot && text.text.trim() !== '' && !isLater(text.at))
   const section = (heading: string, texts: string[]) => (texts.length === 0 ? [] : [`${heading}:`, ...texts.map(cut)])
   const of = (source: string) => said.filter((text) => text.source === source).map((text) => text.text)
   return [

@@ -13,6 +13,8 @@ export const evidenceText = z.object({
   isBot: z.boolean(),
   /** The commit that carries the text, for `source: commit`. */
   sha: gitSha.nullable(),
+  /** When it was written, of comments and reviews; absent or null where nobody said. */
+  at: instant.nullable().optional(),
 })
 /** One piece of text that somebody wrote in a pull request. */
 export type EvidenceText = z.infer<typeof evidenceText>

@@ -56,6 +56,7 @@ export const listedComment = z.object({
   user,
   body: z.string().nullish(),
   html_url: z.string().nullish(),
+  created_at: instant.nullish(),
   updated_at: instant,
   issue_url: z.string().nullish(),
   pull_request_url: z.string().nullish(),
@@ -80,7 +81,14 @@ export const pull = z.object({
 })
 
 /** An entry of the issue comments, the reviews or the review comments. */
-export const remark = z.object({ user, body: z.string().nullish(), html_url: z.string().nullish() })
+export const remark = z.object({
+  user,
+  body: z.string().nullish(),
+  html_url: z.string().nullish(),
+  created_at: instant.nullish(),
+  /** Of a review. */
+  submitted_at: instant.nullish(),
+})
 
 /** An entry of `GET /repos/{owner}/{repo}/pulls/{n}/commits`. */
 export const commit = z.object({

@@ -75,6 +75,7 @@ export function readListedComment(
     number,
     body: comment.body ?? '',
     url: comment.html_url ?? null,
+    createdAt: comment.created_at ?? null,
     updatedAt: comment.updated_at,
     ...readWriter(comment.user),
   }

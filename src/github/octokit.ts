@@ -111,8 +111,19 @@ function readCommit(commit: z.infer<typeof answers.commit>): EvidenceText {
 }
 
 function readRemarks(source: EvidenceText['source'], remarks: z.infer<typeof answers.remark>[]): EvidenceText[] {
-  return remarks.flatMap(({ user, body, html_url }) =>
-    body ? [{ source, text: body, url: html_url ?? null, ...readWriter(user), sha: null }] : [],
+  return remarks.flatMap(({ user, body, html_url, created_at, submitted_at }) =>
+    body
+      ? [
+          {
+            source,
+            text: body,
+            url: html_url ?? null,
+            ...readWriter(user),
+            sha: null,
+            at: created_at ?? submitted_at ?? null,
+          },
+        ]
+      : [],
   )
 }
 

@@ -6,7 +6,7 @@ import { instant } from '../formats/common.ts'
 
 const PARTS = {
   reviews: `reviews(first: 100, after: $after) {
-    pageInfo { hasNextPage endCursor } nodes { id body url author { __typename login } }
+    pageInfo { hasNextPage endCursor } nodes { id body url submittedAt author { __typename login } }
   }`,
   closingIssuesReferences: `closingIssuesReferences(first: 20, after: $after) {
     pageInfo { hasNextPage endCursor } nodes { number repository { nameWithOwner } }
@@ -71,6 +71,7 @@ const thread = z.object({
       id: z.string(),
       body: z.string(),
       url: z.string().nullish(),
+      submittedAt: instant.nullish(),
       author: z.object({ __typename: z.string(), login: z.string() }).nullish(),
     }),
   ).nullish(),
@@ -158,10 +159,11 @@ export function readThreads(repository: string, answer: ThreadsAnswer): ThreadEn
     isWhole: answer.data.node === undefined,
     reviews: nodesOf(found.reviews)
       .filter(({ body }) => body !== '')
-      .map(({ id, body, url, author }) => ({
+      .map(({ id, body, url, submittedAt, author }) => ({
         id,
         body,
         url: url ?? null,
+        createdAt: submittedAt ?? null,
         author: loginOf(author),
         isBot: isBotAccount(loginOf(author), author?.__typename ?? null),
       })),

@@ -143,6 +143,7 @@ describe('what is fetched', () => {
     const { github, server } = await recorded({ pageSizeLimit: 2 })
     const pull = await github.fetchPullRequest('acme/tool', 15)
     expect(pullRequest.parse(pull)).toEqual(pull)
+    const said = { at: '2024-03-01T08:00:00Z' }
     const own = { url: 'https://github.com/acme/tool/pull/15', author: 'ann', isBot: false, sha: null }
     expect(pull).toEqual({
       format: 'prchain.pull-request/1',
@@ -182,15 +183,24 @@ describe('what is fetched', () => {
         },
         {
           ...own,
+          ...said,
           source: 'comment',
           text: 'Looks good',
           author: 'bob',
           url: 'https://github.com/acme/tool/pull/15#c1',
         },
-        { ...own, source: 'comment', text: 'Was I here?', author: null, url: null },
-        { ...own, source: 'comment', text: 'Coverage of #12', author: 'codecov-commenter', isBot: true, url: null },
-        { ...own, source: 'review', text: 'Nice', author: 'bob', url: null },
-        { ...own, source: 'review-comment', text: 'Here?', url: null },
+        { ...own, ...said, source: 'comment', text: 'Was I here?', author: null, url: null },
+        {
+          ...own,
+          ...said,
+          source: 'comment',
+          text: 'Coverage of #12',
+          author: 'codecov-commenter',
+          isBot: true,
+          url: null,
+        },
+        { ...own, ...said, source: 'review', text: 'Nice', author: 'bob', url: null },
+        { ...own, ...said, source: 'review-comment', text: 'Here?', url: null },
       ],
       citedBy: [],
       issues: [

@@ -29,12 +29,13 @@ const issue = (number: number, changed: Partial<IssueEntry> = {}): IssueEntry =>
 })
 const comment = (id: number, number: number, body: string, kind: CommentEntry['kind'] = 'comment'): CommentEntry => ({
   ...{ kind, id: String(id), number, body, url: null, author: 'bob', isBot: false, updatedAt: '2024-03-02T00:00:00Z' },
+  createdAt: '2024-03-01T12:00:00Z',
 })
 const thread = (number: number, changed: Partial<ThreadEntry> = {}): ThreadEntry => ({
   ...{ kind: 'thread', number, updatedAt: '2024-03-02T00:00:00Z', isWhole: true, reviews: [], closes: [], citedBy: [] },
   ...changed,
 })
-const review = (id: string) => ({ id, body: `review ${id}`, url: null, author: 'bob', isBot: false })
+const review = (id: string) => ({ id, body: `review ${id}`, url: null, author: 'bob', isBot: false, createdAt: null })
 const merged = (number: number, changed: Partial<MergedInGit> = {}): MergedInGit => ({
   ...{ number, resultSha: sha('a'), headSha: sha('b'), mergedAt: '2024-03-02T00:00:00Z', title: `Change ${number}` },
   ...{ body: '', author: 'Ann', branch: 'main', isProven: true },
