@@ -46,6 +46,16 @@ export interface MineInput {
   judge?: LinkJudgeInput | null
 }
 
+/** What linking came to. */
+export interface Linked {
+  references: number
+  chainCount: number
+  /** How many of the chains an earlier mining stored with other links: they stay as they are. */
+  outdatedCount: number
+  /** The ids of the chains, at most the first 200. */
+  chains: string[]
+}
+
 /** What is linked: a mining's own number, and that of its gathering. */
 export type LinkInput = MineInput & { n: number; gathering: number }
 
@@ -57,7 +67,7 @@ export async function linkChains(
   ports: Ports,
   input: LinkInput,
   scope: Scope & { claim: () => Promise<Fence> },
-): Promise<{ references: number; chainCount: number; chains: string[] }> {
+): Promise<Linked> {
   const { repository: name, n, gathering: from, min, max, mode, seed = 0, distant = 'none', judge = null } = input
   const key = recordKey.mining(name, n)
   const known = await ports.store.getRecord<Mining>(key)
@@ -100,6 +110,7 @@ export async function linkChains(
     removed: counts,
     dropped: await putLines(ports, dropped),
     unresolved: settled.unresolved,
+    outdated: settled.outdated,
     chains: settled.chains.sort(),
   }
   await ports.store.putRecord(key, mining)
@@ -207,10 +218,11 @@ function putLines(ports: Ports, values: readonly unknown[]): ReturnType<Ports['s
   return ports.store.putBlob(values.map((value) => JSON.stringify(value)).join('\n'))
 }
 
-function summarize(mining: Mining): { references: number; chainCount: number; chains: string[] } {
+function summarize(mining: Mining): Linked {
   return {
     references: mining.counts.references,
     chainCount: mining.chains.length,
+    outdatedCount: mining.outdated.length,
     chains: mining.chains.slice(0, CHAINS_SHOWN),
   }
 }

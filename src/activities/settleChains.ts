@@ -1,3 +1,4 @@
+import { canonicalJson } from '../domain/canonical.ts'
 import { buildChains, buildSingles, type ChainCandidate } from '../domain/chain.ts'
 import { holdsChain } from '../domain/link.ts'
 import { chainId, recordKey } from '../domain/identifiers.ts'
@@ -38,12 +39,13 @@ export interface ChainSources {
 export async function settleChains(
   ports: Ports,
   sources: ChainSources,
-): Promise<{ chains: string[]; unresolved: Mining['unresolved'] }> {
+): Promise<Pick<Mining, 'chains' | 'unresolved' | 'outdated'>> {
   const { repository, mode, kept, links, read, facts, knownUnresolved, scope } = sources
   const unresolved = new Map(knownUnresolved.map((one) => [one.number, one]))
   // Which neighbours in time are a chain depends on all others: these are stored when none changes any more.
   const isStoredLast = mode === 'temporal'
   const resolved = new Map<string, Chain | null>()
+  const outdated = new Set<string>()
   const linksFrom = Map.groupBy(
     links.filter((link) => holdsChain(link, sources)),
     ({ from }) => from,
@@ -60,13 +62,19 @@ export async function settleChains(
     if (unresolved.size > before) continue
     const ids = candidates.map(idOf)
     for (const id of isStoredLast ? ids : []) if (resolved.get(id)) await storeChain(ports.store, resolved.get(id)!)
-    return { chains: ids, unresolved: [...unresolved.values()].sort((a, b) => a.number - b.number) }
+    return {
+      chains: ids,
+      outdated: ids.filter((id) => outdated.has(id)),
+      unresolved: [...unresolved.values()].sort((a, b) => a.number - b.number),
+    }
   }
 
   async function settle(candidate: ChainCandidate): Promise<void> {
     const id = idOf(candidate)
     if (resolved.has(id)) return
-    if (await ports.store.getRecord<Chain>(recordKey.chain(id))) {
+    const stored = await ports.store.getRecord<Chain>(recordKey.chain(id))
+    if (stored) {
+      if (canonicalJson(stored.links) !== canonicalJson(insideOf(candidate))) outdated.add(id)
       resolved.set(id, null)
       return
     }
@@ -76,7 +84,8 @@ export async function settleChains(
     if (!isStoredLast) await storeChain(ports.store, chain)
   }
 
-  async function resolve({ numbers, links: inside, shape }: ChainCandidate): Promise<Chain | null> {
+  async function resolve(candidate: ChainCandidate): Promise<Chain | null> {
+    const { numbers, shape } = candidate
     const pulls: PullRequest[] = []
     for (const number of numbers) pulls.push(await read(number))
     let at = 0
@@ -90,7 +99,7 @@ export async function settleChains(
           },
         },
         {
-          ...{ repository, pulls, shape, mode, facts, links: shape === 'given' ? linksBetween(numbers) : inside },
+          ...{ repository, pulls, shape, mode, facts, links: insideOf(candidate) },
           ...{ id: null, source: 'mined' },
         },
       )
@@ -105,8 +114,9 @@ export async function settleChains(
     return chainId(repository.name, numbers, mode)
   }
 
-  /** What links chains that no links made is told all the same. */
-  function linksBetween(numbers: readonly number[]): Link[] {
+  /** A chain's links; what links chains that no links made is told all the same. */
+  function insideOf({ numbers, links: inside, shape }: ChainCandidate): Link[] {
+    if (shape !== 'given') return inside
     return numbers.flatMap((number) => (linksFrom.get(number) ?? []).filter(({ to }) => numbers.includes(to)))
   }
 }

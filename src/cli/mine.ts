@@ -129,9 +129,13 @@ function detachment(signal: AbortSignal): Promise<'detached'> {
 }
 
 function tell(mined: Mined, terminal: Terminal): void {
-  const { pullRequests, issues, references, chainCount, chains } = mined
+  const { pullRequests, issues, references, chainCount, outdatedCount, chains } = mined
   terminal.say(`${pullRequests} pull requests, ${issues} issues, ${references} references, ${chainCount} chains`)
   for (const id of chains) terminal.say(`  ${id}`)
+  if (outdatedCount > 0)
+    terminal.say(
+      `${outdatedCount} of these chains were stored by an earlier mining with other evidence and stay as they are, since rollouts may stand on them; a new store (--store) takes them as they are now`,
+    )
 }
 
 /** Says a mining's news until the signal; returns how many lines were said. */

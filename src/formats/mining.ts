@@ -179,6 +179,8 @@ export const mining = z.object({
   dropped: blobRef,
   /** Pull requests that entered no chain because git did not agree with GitHub on them. */
   unresolved: z.array(z.object({ number: z.number().int(), reason: z.string() })),
+  /** Those of `chains` that an earlier mining stored with other links, and that stay as they are. */
+  outdated: z.array(z.string()),
   chains: z.array(z.string()),
 })
 /** What linking made of a gathering. */

@@ -141,6 +141,8 @@ export const minedOutput = z.object({
   issues: z.number().int(),
   references: z.number().int(),
   chainCount: z.number().int(),
+  /** How many of them an earlier mining stored with other links: they stay as they are. */
+  outdatedCount: z.number().int(),
   /** At most the first 200; `prchain chains` has all. */
   chains: z.array(z.string()),
   lacks: gathering.shape.lacks,

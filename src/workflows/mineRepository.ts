@@ -15,6 +15,8 @@ export interface Mined {
   issues: number
   references: number
   chainCount: number
+  /** How many of the chains an earlier mining stored with other links: they stay as they are. */
+  outdatedCount: number
   /** The ids of the chains, at most the first 200. */
   chains: string[]
   /** Kinds of evidence that could not be had, and why. */

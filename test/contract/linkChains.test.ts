@@ -117,6 +117,17 @@ describe('linking a gathering', () => {
   })
 })
 
+test('a chain that is there already stays as it is, and is named where its links are others now', async () => {
+  const linked = await makeLinkLab(BASE, TOLD)
+  const first = await linked.link()
+  const stored = await chainsOf(linked, first.chains)
+  expect(first.outdated).toEqual([])
+  expect((await linked.link({ n: 1 })).outdated).toEqual([])
+  const judged = await linked.link({ n: 2, judge: JUDGE })
+  expect(judged.outdated).toEqual(first.chains)
+  expect(await chainsOf(linked, first.chains)).toEqual(stored)
+})
+
 test('a campaign over a repository takes its latest mining, and has it mined when there is none', async () => {
   const linked = await makeLinkLab(BASE, TOLD.slice(0, 3))
   const settings = { mirrors: linked.lab.mirrors }

@@ -75,6 +75,7 @@ export function makeFacts(say: () => string, lead: () => string | null): MiningF
       removed: { bot: 9, 'docs-only': 1 },
       dropped: BLOB,
       unresolved: [{ number: 9, reason: say() }],
+      outdated: [],
       chains: ['acme__tool.11-12-13'],
     },
     gathering: {
