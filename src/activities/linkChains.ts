@@ -77,11 +77,11 @@ export async function linkChains(
   if (!gathering) throw new InvalidInputError(`${name} was not gathered: the store has no gathering ${from} of it`)
   const gathered = await readGathered(ports.store, gathering, (shard, of) => scope.report({ 'read shard': shard, of }))
   const repository = await ports.git.open(name, input.mirrors)
-  const inGit = await readProven(repository, gathered.pulls)
+  const { inGit, heads } = await readProven(repository, gathered.pulls)
   scope.signal.throwIfAborted()
   const { kept, counts, dropped } = filterPulls(gathered.pulls, (number) => inGit.has(number))
   scope.report({ 'reading the texts of': gathered.pulls.length })
-  const references = findReferences(gathered.pulls, gathered.issues)
+  const references = findReferences(gathered.pulls, gathered.issues, heads.keys())
   const witness = await openGitWitness(ports.store, repository)
   const isKept = new Set(kept.map(({ number }) => number))
   const stated = await addOverlaps({ links: buildLinks(references), isKept, inGit, witness, scope })
@@ -137,16 +137,17 @@ export async function linkChains(
   }
 }
 
-/** The pull requests of which git agrees that the number is theirs, as it has them. */
+/** The pull requests of which git agrees that the number is theirs, as it has them, and the heads of all. */
 async function readProven(
   repository: GitRepository,
   pulls: readonly PullRequest[],
-): Promise<ReadonlyMap<number, GitPull>> {
+): Promise<{ inGit: ReadonlyMap<number, GitPull>; heads: ReadonlyMap<number, string> }> {
   const merges = pulls.flatMap(({ number, mergeCommitSha, headSha, baseRef }) =>
     mergeCommitSha === null ? [] : [{ number, mergeCommitSha, headSha, baseRef }],
   )
-  const { merged } = await repository.pullHistory(merges)
-  return new Map(merged.filter(({ isProven }) => isProven).map((pull) => [pull.number, pull]))
+  const { merged, heads } = await repository.pullHistory(merges)
+  const proven = merged.filter(({ isProven }) => isProven)
+  return { inGit: new Map(proven.map((pull) => [pull.number, pull])), heads }
 }
 
 /** What the two changes of each link have in common, where something speaks for it and both can be stages. */

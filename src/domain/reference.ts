@@ -7,11 +7,16 @@ import { numberSpace } from './referenceNumber.ts'
 
 /**
  * All references between the pull requests, those of the timeline included, in merge order of the citing one. `issues` are
- * the threads of the same repository, through which pull requests cite each other too.
+ * the threads of the same repository, through which pull requests cite each other too; `otherPulls` are numbers of which
+ * no more is known than that they are pull requests, and so no issues.
  */
-export function findReferences(pulls: readonly PullRequest[], issues: readonly IssueThread[] = []): Reference[] {
+export function findReferences(
+  pulls: readonly PullRequest[],
+  issues: readonly IssueThread[] = [],
+  otherPulls: Iterable<number> = [],
+): Reference[] {
   const inOrder = pulls.toSorted(compareMergeOrder)
-  const context = createReferenceContext(inOrder, issues)
+  const context = createReferenceContext(inOrder, issues, otherPulls)
   const cited = inOrder.flatMap((pull) => parseReferences(pull, context))
   const pairs = new Set(cited.map(({ from, to }) => `${from}>${to}`))
   const hubs = new Set(cited.filter(({ cue }) => cue === 'releases').map(({ from }) => from))

@@ -30,13 +30,17 @@ export interface IssueCitation {
   quote: string
 }
 
-/** Reads from all pull requests and issues of a repository what the references of one are read against. */
+/**
+ * Reads from all pull requests and issues of a repository what the references of one are read against. `otherPulls` are
+ * numbers of which no more is known than that they are pull requests.
+ */
 export function createReferenceContext(
   pulls: readonly PullRequest[],
   issues: readonly IssueThread[] = [],
+  otherPulls: Iterable<number> = [],
 ): ReferenceContext {
   const merged = pulls.filter((pull) => pull.isMerged && pull.mergedAt !== null).toSorted(compareMergeOrder)
-  const knownPulls = new Set(pulls.map(({ number }) => number))
+  const knownPulls = new Set([...pulls.map(({ number }) => number), ...otherPulls])
   const closers = new Map<number, { number: number; quote: string | null }[]>()
   for (const pull of merged) {
     if (pull.isBot) continue

@@ -356,6 +356,12 @@ describe('references through an issue', () => {
     expect(cited(['More for #7'], [closer])).toMatchObject([{ viaText: closer.texts[0]!.text }])
   })
 
+  test('a number of which no more is known than that it is a pull request is no issue', () => {
+    const naming = pull(50, ['More of what #7 asks for'])
+    expect(findReferences([closer, naming])).toHaveLength(1)
+    expect(findReferences([closer, naming], [], [7])).toEqual([])
+  })
+
   test('of several that closed it, the last one before is cited, and none that came later', () => {
     const closers = [closer, pull(15, [{ source: 'commit', text: 'Again\n\nResolves #7' }]), pull(60, ['Fixes #7'])]
     expect(cited(['More for #7'], closers).map(({ to }) => to)).toEqual([15])
