@@ -66,7 +66,7 @@ const CUES: readonly (readonly [Cue, readonly RegExp[]])[] = [
 ]
 
 /** "Same as #12, but for …": a comma parts what belongs together. */
-const SAME_BUT = /^\W{0,4}same (?:thing )?as #\d+\W{1,3}but\b/i
+const SAME_BUT = /^\W{0,4}same (?:thing )?as #\d+\s*\W?\s*but\b/i
 const SAME_REACH = 'same thing as '.length
 
 /** Most clauses say nothing: one look is quicker than seventeen. */

@@ -220,6 +220,7 @@ describe('cues', () => {
     ['Cherry-picked from #12', { 12: 'backports' }],
     ['Ports of #12', { 12: 'backports' }],
     ['Same as #12, but for columns', { 12: 'sibling' }],
+    ['Same as https://github.com/acme/tool/pull/12, but for columns', { 12: 'sibling' }],
     ['Stacked on #12', { 12: 'extends' }],
     ['Split out of #12', { 12: 'extends' }],
     ['Uses the cursor from #12', { 12: 'extends' }],
