@@ -15,29 +15,33 @@ const SHARD_LINES = 200
 
 /** What gathering came to. */
 export interface Gathered {
+  /** Its number. */
+  gathering: number
   pullRequests: number
   issues: number
   lacks: Gathering['lacks']
 }
 
 /**
- * Joins a repository's pages and git's history to its pull requests and issues, and stores them as the gathering `n`.
+ * Joins a repository's pages and git's history to its pull requests and issues, and stores them as a gathering, numbered from `n`.
  * Asks nobody. With `source: git` the history alone is gathered.
  */
 export async function gatherPulls(ports: Ports, input: MineInput & { n: number }, scope: Scope): Promise<Gathered> {
-  const { repository: name, source, n } = input
+  const { repository: name, source } = input
   const { store, github } = ports
-  const key = recordKey.gathering(name, n)
-  const known = await store.getRecord<Gathering>(key)
-  if (known) return summarizeGathering(store, known)
+  let { n } = input
+  let known = await store.getRecord<Gathering>(recordKey.gathering(name, n))
+  // Another mining may have gathered at the same time: what it made of other sources is not what was asked for.
+  while (known && known.source !== source) known = await store.getRecord<Gathering>(recordKey.gathering(name, ++n))
+  if (known) return summarizeGathering(store, known, n)
 
   const repository = await ports.git.open(name, input.mirrors)
   const shelf = await openShelf({ store, github, repository: name })
-  const read = source === 'git' ? { entries: [], calls: NO_CALLS, refused: [] } : await readPages(shelf, n, scope)
+  const read = source === 'git' ? { entries: [], calls: NO_CALLS, refused: [] } : await readPages(shelf, input.n, scope)
   scope.report({ reading: 'the history' })
   const history = await repository.pullHistory(read.entries.flatMap(knownMerge))
   scope.signal.throwIfAborted()
-  const lacks = source === 'git' ? GIT_LACKS : findLacks(shelf, { mining: n, refused: read.refused })
+  const lacks = source === 'git' ? GIT_LACKS : findLacks(shelf, { mining: input.n, refused: read.refused })
   const never = lacks.filter(({ isStale }) => !isStale).map(({ kind }) => kind)
   const home = { repository: name, page: github.pageOf(name), history, lacks: never }
   const corpus: Corpus = source === 'git' ? assembleGitCorpus(home) : joinCorpus({ ...home, entries: read.entries })
@@ -57,12 +61,16 @@ export async function gatherPulls(ports: Ports, input: MineInput & { n: number }
     pulls: await putShards(store, corpus.pulls, { scope, finish: (pulls) => nameIssues(pulls, issues) }),
     issues: await putShards(store, corpus.issues, { scope, finish: (threads) => threads }),
   }
-  await store.putRecord(key, gathered)
-  return { pullRequests: corpus.pulls.length, issues: corpus.issues.length, lacks: gathered.lacks }
+  while ((await store.putRecord(recordKey.gathering(name, n), gathered)).value.source !== source) n++
+  return { gathering: n, pullRequests: corpus.pulls.length, issues: corpus.issues.length, lacks: gathered.lacks }
 }
 
 /** What a gathering that is on record came to. */
-export async function summarizeGathering(store: Store, { pulls, issues, lacks }: Gathering): Promise<Gathered> {
+export async function summarizeGathering(
+  store: Store,
+  { pulls, issues, lacks }: Gathering,
+  gathering: number,
+): Promise<Gathered> {
   const countLines = async (blobs: readonly string[]) => {
     // All shards but the last are full.
     const last = blobs.at(-1)
@@ -73,7 +81,7 @@ export async function summarizeGathering(store: Store, { pulls, issues, lacks }:
       .filter((line) => line !== '')
     return (blobs.length - 1) * SHARD_LINES + lines.length
   }
-  return { pullRequests: await countLines(pulls), issues: await countLines(issues), lacks }
+  return { gathering, pullRequests: await countLines(pulls), issues: await countLines(issues), lacks }
 }
 
 const NO_CALLS: Gathering['calls'] = { rest: 0, unchanged: 0, graphql: 0, points: 0 }

@@ -83,6 +83,7 @@ export const recordKey = {
   chains: 'chains',
   allMinings: 'minings',
   mining: (repository: string, n: number) => `minings/${repositoryFolder(repository)}/${pad(n)}`,
+  miningClaim: (repository: string, n: number) => `mining-claims/${repositoryFolder(repository)}/${pad(n)}`,
   minings: (repository: string) => `minings/${repositoryFolder(repository)}`,
   gitEvidence: (repository: string, n: number) => `git-evidence/${repositoryFolder(repository)}/${pad(n)}`,
   gitEvidences: (repository: string) => `git-evidence/${repositoryFolder(repository)}`,

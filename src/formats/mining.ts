@@ -159,6 +159,11 @@ export const linkJudge = z.object({
 /** What a mining's judge of links is. */
 export type LinkJudge = z.infer<typeof linkJudge>
 
+/** Which run of the workflow has the number of a mining: two at once, a campaign's and a person's, have one each. */
+export const miningClaim = z.object({ format: z.literal('prchain.mining-claim/1'), run: z.string() })
+/** Which run of the workflow has the number of a mining. */
+export type MiningClaim = z.infer<typeof miningClaim>
+
 /** What linking made of a gathering. Numbered; the latest counts. */
 export const mining = z.object({
   format: z.literal('prchain.mining/2'),

@@ -1,4 +1,4 @@
-import { proxyActivities, setHandler, sleep } from '@temporalio/workflow'
+import { proxyActivities, setHandler, sleep, workflowInfo } from '@temporalio/workflow'
 import type { Activities } from '../activities/activities.ts'
 import type { MineInput } from '../activities/linkChains.ts'
 import type { Gathering } from '../formats/mining.ts'
@@ -33,17 +33,17 @@ export async function mineRepository(input: MineInput): Promise<Mined> {
   setHandler(miningQuery, () => ledger.state)
   const acts = (summary: string) => proxyActivities<Activities>({ ...HEARTBEATING, summary })
 
-  const begun = await acts('look up what is there').beginMining(input)
+  const begun = await acts('look up what is there').beginMining({ ...input, run: workflowInfo().runId })
   if (source === 'github' && !isOffline) await fetchAll(repository, begun.gathering, ledger)
   if (!isOffline) {
     ledger.fetchesGit()
     await acts(`fetch the commits of ${repository}`).refreshMirror(input)
   }
   const join = acts(`join the pull requests of ${repository}`)
-  const gathered = begun.gathered ?? (await join.gatherPulls({ ...input, n: begun.gathering }))
+  const { gathering, ...gathered } = begun.gathered ?? (await join.gatherPulls({ ...input, n: begun.gathering }))
   ledger.gathered(gathered)
   const link = acts(`link and chain ${gathered.pullRequests} pull requests`)
-  const linked = await link.linkChains({ ...input, n: begun.mining, gathering: begun.gathering })
+  const linked = await link.linkChains({ ...input, n: begun.mining, gathering })
   ledger.linked({ ...gathered, ...linked })
   return { repository, source, mode, ...gathered, ...linked }
 }

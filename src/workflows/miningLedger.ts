@@ -16,7 +16,7 @@ export interface MiningLedger {
   resumed(): void
   /** GitHub's pages are read; git's part follows. */
   fetchesGit(): void
-  gathered(gathered: Gathered): void
+  gathered(gathered: Omit<Gathered, 'gathering'>): void
   linked(linked: { pullRequests: number; references: number; chainCount: number }): void
 }
 

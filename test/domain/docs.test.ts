@@ -36,6 +36,7 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'prchain.issue/1': issueThread,
   'prchain.page/1': minings.pageRecord,
   'prchain.gathering/1': minings.gathering,
+  'prchain.mining-claim/1': minings.miningClaim,
   'prchain.mining/2': minings.mining,
   'prchain.git-evidence/1': minings.gitEvidence,
   'prchain.link-judge/1': minings.linkJudge,

@@ -71,7 +71,7 @@ describe.skipIf(server === null)('a mining', () => {
       () => ({ kind: 'done', hasToken: false }),
     ])
     const gatherPulls: Activities['gatherPulls'] = async () => ({
-      ...{ pullRequests: 7, issues: 3 },
+      ...{ gathering: 0, pullRequests: 7, issues: 3 },
       lacks: [{ kind: 'reviews', reason: 'GraphQL refuses callers without a token' }],
     })
     await opened.withWorker(playableActivities({ fetchPages, gatherPulls }), async () => {
@@ -120,7 +120,7 @@ describe.skipIf(server === null)('a mining', () => {
   })
 
   test('that is offline links what was gathered last where no page has come since', async () => {
-    const gathered = { pullRequests: 9, issues: 1, lacks: [] }
+    const gathered = { gathering: 1, pullRequests: 9, issues: 1, lacks: [] }
     const acts = playableActivities({ beginMining: async () => ({ mining: 3, gathering: 1, gathered }) })
     await opened.withWorker(acts, async () => {
       expect(await (await start('acme/again', { isOffline: true })).result()).toMatchObject({ pullRequests: 9 })
