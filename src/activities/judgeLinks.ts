@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { canonicalJson } from '../domain/canonical.ts'
 import { linkJudgeCallKey, miningCalls, recordKey, repositoryFolder } from '../domain/identifiers.ts'
+import { parseLines } from '../domain/jsonLines.ts'
 import { describeEvidence, shortenPatch } from '../domain/linkQuestion.ts'
 import { readJson } from '../domain/query.ts'
 import type { Link } from '../formats/chain.ts'
@@ -119,8 +120,7 @@ export async function readJudgements(
     const asked = await store.getRecord<LinkJudge>(recordKey.linkJudge(miningCalls(repository, n)))
     if (asked?.model !== judge.model || asked.seed !== judge.seed || asked.prompts !== prompts.checksum) continue
     const { links } = (await store.getRecord<Mining>(key))!
-    const lines = (await store.getBlob(links)).toString('utf8').split('\n')
-    for (const link of lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Link))
+    for (const link of parseLines<Link>(await store.getBlob(links)))
       if (link.judgement) known.set(questionOf(link), link.judgement)
   }
   return known

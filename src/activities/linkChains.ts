@@ -86,7 +86,14 @@ export async function linkChains(
   const isKept = new Set(kept.map(({ number }) => number))
   const stated = await addOverlaps({ links: buildLinks(references), isKept, inGit, witness, scope })
   const proposed =
-    distant === 'none' ? [] : await findDistantLinks({ kept: inMergeOrder(kept, inGit), stated, witness, scope })
+    distant === 'none'
+      ? []
+      : await findDistantLinks({
+          kept: [...inGit.values()].filter(({ number }) => isKept.has(number)),
+          stated,
+          witness,
+          scope,
+        })
   const isDistantAllowed = distant === 'chain'
   const links = await judgeAll([...stated, ...proposed])
   const settled = await settleChains(ports, {
@@ -198,11 +205,6 @@ function countMining(found: {
     judged: links.filter(({ judgement }) => judgement !== null).length,
     refused: links.filter(({ judgement }) => judgement?.isLink === false).length,
   }
-}
-
-function inMergeOrder(kept: readonly PullRequest[], inGit: ReadonlyMap<number, GitPull>): GitPull[] {
-  const isKept = new Set(kept.map(({ number }) => number))
-  return [...inGit.values()].filter(({ number }) => isKept.has(number))
 }
 
 /** Pull requests that earlier minings of the same gathering found git at odds with: the same chains come of the same. */

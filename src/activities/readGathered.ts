@@ -1,3 +1,4 @@
+import { parseLines } from '../domain/jsonLines.ts'
 import { mayName } from '../domain/referenceMention.ts'
 import type { BlobRef } from '../formats/common.ts'
 import type { Gathering } from '../formats/mining.ts'
@@ -33,14 +34,14 @@ export async function readGathered(
   let issueCount = 0
   for (const [index, shard] of gathering.pulls.entries()) {
     onShard(index, gathering.pulls.length)
-    for (const pull of await readLines<PullRequest>(store, shard)) {
+    for (const pull of parseLines<PullRequest>(await store.getBlob(shard))) {
       shardOf.set(pull.number, shard)
       if (isReviewed(pull)) reviewed.add(pull.number)
       pulls.push({ ...pull, texts: pull.texts.filter(isNaming), issues: [] })
     }
   }
   for (const shard of gathering.issues) {
-    for (const issue of await readLines<IssueThread>(store, shard)) {
+    for (const issue of parseLines<IssueThread>(await store.getBlob(shard))) {
       issueCount++
       const texts = issue.texts.filter(isNaming)
       if (texts.length > 0) issues.push({ ...issue, texts })
@@ -61,18 +62,13 @@ function createReader(store: Pick<Store, 'getBlob'>, shardOf: ReadonlyMap<number
   function open(shard: BlobRef): Promise<ReadonlyMap<number, PullRequest>> {
     const known = kept.get(shard)
     if (known) return known
-    const opened = readLines<PullRequest>(store, shard).then(
-      (lines) => new Map(lines.map((pull) => [pull.number, pull])),
-    )
+    const opened = store
+      .getBlob(shard)
+      .then((bytes) => new Map(parseLines<PullRequest>(bytes).map((pull) => [pull.number, pull])))
     kept.set(shard, opened)
     for (const oldest of [...kept.keys()].slice(0, -SHARDS_KEPT)) kept.delete(oldest)
     return opened
   }
-}
-
-async function readLines<T>(store: Pick<Store, 'getBlob'>, shard: BlobRef): Promise<T[]> {
-  const lines = (await store.getBlob(shard)).toString('utf8').split('\n')
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as T)
 }
 
 function isNaming({ text }: EvidenceText): boolean {

@@ -1,3 +1,4 @@
+import { parseLines } from '../domain/jsonLines.ts'
 import { LINK_THRESHOLD } from '../domain/linkScore.ts'
 import type { FilteredPulls } from '../domain/pullRequest.ts'
 import { recordKey } from '../domain/identifiers.ts'
@@ -36,7 +37,7 @@ export async function readMiningFacts(store: Store, repository: string): Promise
   const mining = key === undefined ? null : await store.getRecord<Mining>(key)
   if (mining === null) return null
   const gathering = (await store.getRecord<Gathering>(recordKey.gathering(repository, mining.gathering)))!
-  const links = await readLines<Link>(store, mining.links)
+  const links = parseLines<Link>(await store.getBlob(mining.links))
   const chains = await readChains(store, mining)
   return {
     mining,
@@ -47,7 +48,7 @@ export async function readMiningFacts(store: Store, repository: string): Promise
       source: gathering.source,
       chains,
       links,
-      dropped: await readLines<FilteredPulls['dropped'][number]>(store, mining.dropped),
+      dropped: parseLines<FilteredPulls['dropped'][number]>(await store.getBlob(mining.dropped)),
     }),
     ...countReferences(links),
     links: {
@@ -120,11 +121,6 @@ function countReferences(links: readonly Link[]): Pick<MiningFacts, 'references'
     throughIssues: all.filter(({ viaIssue }) => viaIssue !== null).length,
     byBots: all.filter(({ isBot }) => isBot).length,
   }
-}
-
-async function readLines<T>(store: Store, blob: Gathering['pulls'][number]): Promise<T[]> {
-  const lines = (await store.getBlob(blob)).toString('utf8').split('\n')
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as T)
 }
 
 function compareText(a: string, b: string): number {

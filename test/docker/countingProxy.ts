@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startEngineProxy } from './engineProxy.ts'
 
 /** A Unix socket before an engine's that sees every request. */
 export interface CountingProxy {
@@ -20,8 +20,7 @@ export async function startCountingProxy(engineSocket: string): Promise<Counting
   const socketPath = join(folder, 'engine.sock')
   const requests: string[] = []
   const events: { request: string; change: 1 | -1 }[] = []
-  const server = createServer({ allowHalfOpen: true }, (client) => {
-    const engine = connect({ path: engineSocket, allowHalfOpen: true })
+  const carry = (client: Socket, engine: Socket) => {
     client.once('data', (chunk: Buffer) => {
       const request = chunk.toString('latin1').split(' HTTP/')[0] ?? ''
       requests.push(request)
@@ -29,12 +28,8 @@ export async function startCountingProxy(engineSocket: string): Promise<Counting
       engine.once('data', () => events.push({ request, change: -1 }))
     })
     client.pipe(engine)
-    engine.pipe(client)
-    client.on('error', () => engine.destroy()).on('close', () => engine.destroy())
-    engine.on('error', () => client.destroy()).on('close', () => client.destroy())
-  })
-  server.listen(socketPath)
-  await once(server, 'listening')
+  }
+  const server = await startEngineProxy({ socketPath, engineSocket, carry })
   return {
     socketPath,
     requests,

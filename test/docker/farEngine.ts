@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { startEngineProxy } from './engineProxy.ts'
 
 const run = promisify(execFile)
 
@@ -29,8 +29,7 @@ export async function startFarEngine(engineSocket: string): Promise<FarEngine> {
   await run('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${dir}:${empty}`, seen])
   const socketPath = join(folder, 'engine.sock')
   let isShowing = false
-  const server = createServer({ allowHalfOpen: true }, (client) => {
-    const engine = connect({ path: engineSocket, allowHalfOpen: true })
+  const carry = (client: Socket, engine: Socket) => {
     // As long as it was: a request's length stays.
     client.on('data', (chunk: Buffer) => {
       const text = chunk.toString('latin1').replaceAll(`${dir}/`, `${seen}/`)
@@ -39,12 +38,8 @@ export async function startFarEngine(engineSocket: string): Promise<FarEngine> {
       )
     })
     client.on('end', () => engine.end())
-    engine.pipe(client)
-    client.on('error', () => engine.destroy()).on('close', () => engine.destroy())
-    engine.on('error', () => client.destroy()).on('close', () => client.destroy())
-  })
-  server.listen(socketPath)
-  await once(server, 'listening')
+  }
+  const server = await startEngineProxy({ socketPath, engineSocket, carry })
   return {
     socketPath,
     dir,

@@ -1,4 +1,5 @@
 import { recordKey, type RoundId } from '../../src/domain/identifiers.ts'
+import { seededRandom } from '../../src/domain/shuffle.ts'
 import type { Verdict } from '../../src/formats/rollout.ts'
 import type { Lab } from './lab.ts'
 
@@ -26,7 +27,7 @@ export interface Kill {
 /** So many kills of each target: moments all over the round, in an order that the seed says. */
 export function planKills(options: { seed: number; targets: readonly Target[]; each: number }): Kill[] {
   const { targets, each } = options
-  const random = createRandom(options.seed)
+  const random = seededRandom(options.seed)
   const moments = shuffle(MOMENTS, random)
   const all = shuffle(targets, random).flatMap((target) => Array.from({ length: each }, () => target))
   const kills = all.map((target, index): Kill => {
@@ -38,17 +39,6 @@ export function planKills(options: { seed: number; targets: readonly Target[]; e
 
 /** Moments that come again and again in a round. */
 const COMMON: ReadonlySet<Moment> = new Set(['in mid-call', 'between call and command'])
-
-/** A small generator, so that a run can be repeated by its seed. */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 function shuffle<T>(list: readonly T[], random: () => number): T[] {
   const left = [...list]

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { CallRecord } from '../../src/formats/record.ts'
 import { exampleChain } from '../e2e/exampleChain.ts'
-import { createRandom } from '../e2e/killMoments.ts'
+import { seededRandom } from '../../src/domain/shuffle.ts'
 import { openLab, until, type Lab } from '../e2e/lab.ts'
 import { temporalForTests } from '../temporal/server.ts'
 
@@ -14,7 +14,7 @@ const SEED = Number(process.env['PRCHAIN_TEST_SEED'] ?? 1)
 /** Kill -9 at random moments, of worker and Temporal server in turn as the seed says; run by hand (`npm run test:faults`). */
 describe('a campaign under random kills', () => {
   let lab: Lab
-  const random = createRandom(SEED)
+  const random = seededRandom(SEED)
   beforeAll(async () => {
     const markerFile = join(tmpdir(), `prchain-faults-${process.pid}`)
     const scripted = {
