@@ -6,7 +6,8 @@ import { quote } from './toolbox.ts'
 export const LARGEST_READ_BYTES = 300_000
 
 const LARGEST_VIEW_BYTES = 15_000
-const CHUNK_BYTES = 11_400
+/** In base64 less than 10,000 characters, which is what mini-swe-agent shows of an output. */
+const CHUNK_BYTES = 7_200
 const PATHS_IN_A_SURVEY = 100
 const CUT = /\n\[… \d+ bytes in all; [^\n]*…\]\n/
 const BEYOND = / has \d+ lines?; there is no line \d+\.$/
@@ -42,7 +43,7 @@ export function* lookAt(bench: Bench, paths: readonly string[]): Playing<void> {
     else if (size && size.bytes > LARGEST_READ_BYTES) bench.seen.set(path, { kind: 'bytes', sizeBytes: size.bytes })
     else views.push(...planViews(path, size))
   }
-  const pieces = yield* readViews(bench, views)
+  const pieces = yield* readViews(bench, views, sizes)
   for (const [path, found] of pieces) bench.seen.set(path, assemble(found, sizes?.get(path)))
 }
 
@@ -82,7 +83,11 @@ interface Piece {
 }
 
 /** Reads views one by one, or two at a time; what came cut is read again in halves. A file that cannot be read has null. */
-function* readViews(bench: Bench, views: readonly View[]): Playing<Map<string, Piece[] | null>> {
+function* readViews(
+  bench: Bench,
+  views: readonly View[],
+  sizes: ReadonlyMap<string, Size> | null,
+): Playing<Map<string, Piece[] | null>> {
   const pieces = new Map<string, Piece[] | null>(views.map((view) => [view.path, []]))
   const open = [...views]
   while (open.length > 0) {
@@ -102,11 +107,12 @@ function* readViews(bench: Bench, views: readonly View[]): Playing<Map<string, P
     for (const [index, view] of some.entries()) {
       const found = pieces.get(view.path)
       const { text, next } = readView(observations[index] ?? '', asked[index]!.name, view)
+      const range = view.range ?? rangeOf(sizes?.get(view.path))
       if (text === null) pieces.set(view.path, null)
       else if (!CUT.test(text)) {
         found?.push({ start: view.range?.start ?? 1, text })
         if (next) open.unshift(next)
-      } else if (view.range && view.range.start < view.range.end) open.unshift(...halve(view, view.range))
+      } else if (range && range.start < range.end) open.unshift(...halve(view.path, range))
       else pieces.set(view.path, null)
     }
   }
@@ -117,11 +123,16 @@ function isFirst(path: string, index: number, all: readonly string[]): boolean {
   return all.indexOf(path) === index
 }
 
-function halve(view: View, { start, end }: { start: number; end: number }): View[] {
+/** All lines of a file, with one more for a last one without an end. */
+function rangeOf(size: Size | undefined): View['range'] {
+  return size ? { start: 1, end: size.lines + 1 } : null
+}
+
+function halve(path: string, { start, end }: { start: number; end: number }): View[] {
   const middle = Math.floor((start + end) / 2)
   return [
-    { path: view.path, range: { start, end: middle } },
-    { path: view.path, range: { start: middle + 1, end } },
+    { path, range: { start, end: middle } },
+    { path, range: { start: middle + 1, end } },
   ]
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { AGENT_TOOLS } from '../../src/agent/tools.ts'
-import type { Message } from '../../src/formats/chat.ts'
+import type { Message, Tool } from '../../src/formats/chat.ts'
 import { judgePatches } from '../../src/scripted/judge.ts'
 import {
   ask,
@@ -10,6 +10,7 @@ import {
   buildExample,
   captureTree,
   listTree,
+  MINI_TOOLS,
   openStudio,
   patchOf,
   pathsTouched,
@@ -53,7 +54,7 @@ const KINDS = [
 async function playFirst(
   example: Example,
   settings: unknown = {},
-  options: { tools?: typeof AGENT_TOOLS; seed?: number } = {},
+  options: { tools?: readonly Tool[]; seed?: number } = {},
 ) {
   const studio = await openStudio({ example, settings, ...(options.seed === undefined ? {} : { seed: options.seed }) })
   const dir = studio.checkOut(example.commits[0]!)
@@ -89,6 +90,20 @@ describe('the agent of the scripted model', () => {
       expect(captured.files, names.join(' ')).toEqual(listTree(example, example.commits[1]!))
       expect(calls.every((call) => names.includes(call.function.name))).toBe(true)
     }
+  })
+
+  test('reads in parts what mini-swe-agent shows cut: every kind of change, and files of every size around its limit', async () => {
+    const sizes = [330, 480, 560, 640, 700, 760, 900, 1_200]
+    const example = buildExample([
+      `${KINDS[0]}\n${sizes.map((lines) => numbered(`n${lines}`, lines)).join('\n')}
+       head -c 12000 /dev/zero | tr '\\0' x > long-line; echo >> long-line; head -c 14000 /dev/urandom > bytes.bin
+       (head -c 12000 /dev/zero | tr '\\0' '\\351'; printf '\\nplain\\n') > wide.txt`,
+      `${KINDS[1]}\nsed -i '300s/.*/three hundred/' n*; sed -i '1s/x/y/' long-line; printf x >> bytes.bin
+       sed -i 's/plain/other/' wide.txt`,
+    ])
+    const { captured, calls } = await playFirst(example, {}, { tools: MINI_TOOLS })
+    expect(captured.files).toEqual(listTree(example, example.commits[1]!))
+    expect(calls.every((call) => call.function.name === 'bash')).toBe(true)
   })
 
   test('makes a large patch of a large file without reading it', async () => {

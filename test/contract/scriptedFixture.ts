@@ -191,6 +191,13 @@ export async function playRoundIn(options: {
     let isOver = false
     for (const call of calls) {
       made.push(call)
+      if (call.function.name === 'bash') {
+        const { command } = JSON.parse(call.function.arguments) as { command: string }
+        const { exitCode, output } = runCommand(dir, { script: command })
+        if (output.startsWith('COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT')) return made
+        messages.push({ role: 'tool', tool_call_id: call.id, content: miniObservation(exitCode, output) })
+        continue
+      }
       const outcome = await playToolCall(call, {
         name: `${stage}-${round}-${step}`,
         timeoutMs: 60_000,
@@ -206,6 +213,18 @@ export async function playRoundIn(options: {
     if (isOver) return made
   }
   throw new Error('the agent did not submit in 3,000 steps')
+}
+
+/** The one tool of mini-swe-agent. */
+export const MINI_TOOLS: readonly Tool[] = [
+  { type: 'function', function: { name: 'bash', description: 'Execute a bash command', parameters: {} } },
+]
+
+/** What mini-swe-agent tells the model of a command. */
+function miniObservation(returncode: number, output: string): string {
+  if (output.length < 10_000) return JSON.stringify({ returncode, output })
+  const [head, tail] = [output.slice(0, 5_000), output.slice(-5_000)]
+  return JSON.stringify({ returncode, output_head: head, output_tail: tail, elided_chars: output.length - 10_000 })
 }
 
 function runCommand(dir: string, command: { script: string; stdin?: string }) {
