@@ -97,8 +97,8 @@ export async function describeKills(killed: Killed, options: { each: number; see
         const done: Kill[] = []
         const campaigns: string[] = []
         while (left.length > 0) {
-          // Other labs share the engine, and rollouts are told apart by their names.
-          const name = `war-${scaffold}-${campaigns.length + 1}`
+          // Other labs share the engine, those of other runs too, and rollouts are told apart by their names.
+          const name = `war-${scaffold}-${process.pid}-${campaigns.length + 1}`
           campaigns.push(name)
           await lab.start(name, [chain])
           await killAlong(`${name}/${chain}/1`, calls, left, done)
@@ -133,7 +133,7 @@ export async function describeKills(killed: Killed, options: { each: number; see
 
     function testProviderAway(): void {
       test('while its provider stays away for longer than its client waits: stopped, parked, and brought back from the record', async () => {
-        const name = `away-${scaffold}`
+        const name = `away-${scaffold}-${process.pid}`
         const rollout = `${name}/${chain}/1`
         await lab.script({
           ...SCRIPT,
