@@ -225,7 +225,7 @@ export async function openLab(options: {
 
 /** Waits until a condition holds, looking often, by default every 20 ms; throws with what was waited for after so many seconds. */
 export async function until<T>(
-  what: string,
+  what: string | (() => Promise<string>),
   look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
   seconds = 60,
   everyMs = 20,
@@ -234,7 +234,8 @@ export async function until<T>(
   for (;;) {
     const found = await look()
     if (found) return found
-    if (Date.now() > deadline) throw new Error(`${what} did not come about within ${seconds} s`)
+    if (Date.now() > deadline)
+      throw new Error(`${typeof what === 'string' ? what : await what()} did not come about within ${seconds} s`)
     await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }

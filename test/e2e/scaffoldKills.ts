@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { resume } from '../../src/cli/resume.ts'
 import type { Config } from '../../src/config.ts'
-import { recordKey } from '../../src/domain/identifiers.ts'
+import { recordKey, splitRollout } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord } from '../../src/formats/exchange.ts'
 import type { CallRecord, RoundEndRecord } from '../../src/formats/record.ts'
 import { dockerForTests } from '../docker/engine.ts'
@@ -166,7 +166,8 @@ export async function describeKills(killed: Killed, options: { each: number; see
       let before: ReadonlySet<Moment> = new Set()
       while (left.length > 0) {
         const struck = await until(
-          `a moment for one of ${JSON.stringify(left)} in ${rollout}`,
+          async () =>
+            `a moment for one of ${JSON.stringify(left)} in ${rollout}, which is ${JSON.stringify(await lab.follow(splitRollout(rollout).campaign))},`,
           async () => {
             if (await isOver()) return 'over'
             const at = await look()
