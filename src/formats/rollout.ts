@@ -22,6 +22,7 @@ export type Ending = z.infer<typeof ending>
 export const roundEnding = z.enum([
   'submitted',
   'step-limit',
+  'time-limit',
   'no-tool-call',
   'format-errors',
   'loop',

@@ -42,7 +42,7 @@ describe('the end of a round', () => {
     for (const scaffold of [miniSweAgent, qwenCode]) {
       const killed = { exitCode: 137, isTimedOut: false, output: 'half a line' }
       expect(scaffold.readEnding(killed)).toEqual({ fault: 'it ended with exit code 137: half a line' })
-      expect(scaffold.readEnding({ ...killed, isTimedOut: true })).toEqual({ ending: 'step-limit', trajectory: null })
+      expect(scaffold.readEnding({ ...killed, isTimedOut: true })).toEqual({ ending: 'time-limit', trajectory: null })
     }
   })
 })
