@@ -187,4 +187,35 @@ describe('the trace of a scaffold', () => {
     ])
     expect(segments.map(told)).toEqual(['Be helpful.|Do it.|one', 'So far: …|(Got it.)|(one)|(done)|two'])
   })
+
+  test('gives what is stated anew the place that it has, though its frame says something else now', () => {
+    const [system, user] = start
+    const anew = [{ role: 'system', content: 'Be helpful on Monday.' }, user]
+    const first = [...anew, echo('one', 'a'), result('a'), { role: 'assistant', content: 'Done.' }]
+    const refused = [...first, { role: 'user', content: 'Not yet.' }]
+    const segments = traceExchanges([
+      { messages: [system, user], reply: reply('one', ['a']) },
+      { messages: [system, user, echo('one', 'a'), result('a')], reply: reply('Done.') },
+      { messages: refused, reply: reply('Done.') },
+      {
+        messages: [
+          { role: 'system', content: 'Be helpful on Tuesday.' },
+          ...refused.slice(1),
+          { role: 'assistant', content: 'Done.' },
+          { role: 'user', content: 'Go on.' },
+        ],
+        reply: reply('three'),
+      },
+    ])
+    expect(segments.map(told)).toEqual([
+      'Be helpful.|Do it.|one|done|Done.',
+      '(Be helpful on Monday.)|(Do it.)|(one)|(done)|(Done.)|Not yet.|Done.',
+      '(Be helpful on Tuesday.)|(Do it.)|(one)|(done)|(Done.)|(Not yet.)|(Done.)|Go on.|three',
+    ])
+    expect(segments.map(({ messages }) => messages.map(({ exchange }) => exchange))).toEqual([
+      [0, 0, 0, 1, 1],
+      [0, 0, 0, 0, 1, 2, 2],
+      [0, 0, 0, 0, 1, 2, 2, 3, 3],
+    ])
+  })
 })
