@@ -1,5 +1,5 @@
 import type { AssistantMessage, Message } from '../formats/chat.ts'
-import { textOf } from './wireContent.ts'
+import { reasoningOf, textOf } from './wireContent.ts'
 import type { WireReply } from './wireReply.ts'
 
 /** One exchange of a scaffold's conversation. */
@@ -169,11 +169,11 @@ function toMessage(wire: WireMessage): Message {
 
 function toAssistant(message: WireReply['message']): AssistantMessage {
   const calls = (message['tool_calls'] ?? []) as NonNullable<WireMessage['tool_calls']>
-  const reasoning = message['reasoning_content']
+  const reasoning = reasoningOf(message)
   return {
     role: 'assistant',
     content: textOf(message.content),
-    ...(typeof reasoning === 'string' && reasoning !== '' ? { reasoning_content: reasoning } : {}),
+    ...(reasoning === null ? {} : { reasoning_content: reasoning }),
     ...(calls.length > 0
       ? {
           tool_calls: calls.map(({ id, function: called }) => ({

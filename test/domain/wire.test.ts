@@ -137,6 +137,13 @@ describe('the trace of a scaffold', () => {
     expect(only!.messages[2]!.message).toMatchObject({ reasoning_content: 'about one', tool_calls: [{ id: 'a' }] })
   })
 
+  test('has the reasoning by either of the names that servers have for it', () => {
+    const answered = reply('one')
+    const { reasoning_content: reasoning, ...message } = answered.message
+    const [only] = traceExchanges([{ messages: start, reply: { ...answered, message: { ...message, reasoning } } }])
+    expect(only!.messages.at(-1)!.message).toMatchObject({ content: 'one', reasoning_content: 'about one' })
+  })
+
   test('is split where a turn was dropped or the context rewritten, and repeats are told', () => {
     const segments = traceExchanges([
       { messages: start, reply: reply('one', ['a']) },
