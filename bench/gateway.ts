@@ -76,7 +76,7 @@ async function startGateway(baseUrl: string): Promise<Target> {
   stops.push(() => child.kill('SIGKILL'))
   await once(child, 'message')
   const place = { rollout: 'bench/gateway/1', chain: 'gateway', stage: 0, round: '0', launch: 1 }
-  const key = await issueToken(createFileStore({ dir: store }), { ...place, scaffold: 'bench', model: 'bench' })
+  const key = await issueToken(createFileStore({ dir: store }), { ...place, scaffold: 'native', model: 'bench' })
   return { host: { socketPath }, key }
 }
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { SCAFFOLDS } from './scaffolds/index.ts'
 import { address, dollars, flag, number, whole } from './settingSchemas.ts'
 
 /**
@@ -187,7 +188,7 @@ export const SETTINGS = {
     help: "the campaign's name",
   },
   scaffold: {
-    schema: z.enum(['native', 'mini-swe-agent', 'qwen-code', 'sii-cli']).default('native'),
+    schema: z.enum(['native', ...SCAFFOLDS.map(({ name }) => name)]).default('native'),
     env: 'PRCHAIN_SCAFFOLD',
     help: 'which agent works',
   },

@@ -4,7 +4,7 @@ import type { LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import { openHold } from '../record/hold.ts'
-import { issueToken, revokeToken, TOKEN, TOKEN_MASK } from '../record/grants.ts'
+import { issueToken, maskTokens, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
 import { storyOf } from '../scaffolds/story.ts'
@@ -188,7 +188,7 @@ export async function runScaffold(
   ): Promise<void> {
     await revokeToken(store, await tokenOf(launch.n), 'the round has ended')
     const own = trajectory === null ? null : await sandbox.readFile(trajectory, TRAJECTORY_LIMIT_BYTES)
-    const text = own && ports.redact(own.toString('utf8')).replaceAll(TOKEN, TOKEN_MASK)
+    const text = own && maskTokens(ports.redact(own.toString('utf8')))
     const end: RoundEndRecord = {
       format: 'prchain.round-end/1',
       ending,

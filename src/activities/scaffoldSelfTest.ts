@@ -34,7 +34,7 @@ export async function testScaffold(options: {
   const what = [
     scaffold.name,
     programs.version,
-    digestOf(JSON.stringify([scaffold.programs, programs])),
+    digestOf(JSON.stringify([scaffold.programs, programs, scaffold.selfTest])),
     ...place,
   ].join(' ')
   if (await ports.toolchains.isProven(what)) return

@@ -1,11 +1,13 @@
 import { recordKey, type RoundId } from '../domain/identifiers.ts'
+import { mapStrings } from '../domain/masked.ts'
 import type { Traced } from '../domain/sample.ts'
-import { readWireReply } from '../domain/wireReply.ts'
+import { readWireReply, type WireReply } from '../domain/wireReply.ts'
 import { traceExchanges, type Exchanged, type SegmentMessage } from '../domain/wireTrace.ts'
 import type { ExchangeRecord } from '../formats/exchange.ts'
 import type { StageResult } from '../formats/rollout.ts'
 import { readExchangeBody } from '../record/exchange.ts'
 import { createMessagesReader } from '../record/exchangeMessages.ts'
+import { maskTokens } from '../record/grants.ts'
 import { openLaunches } from './launches.ts'
 import { roundsOf } from './losses.ts'
 import type { Ports } from './ports.ts'
@@ -67,7 +69,9 @@ export async function traceScaffold(
       const body = await readExchangeBody(store, record)
       const reply = readWireReply(record.response.contentType, body.toString('utf8'))
       if ('fault' in reply) throw new Error(`the stored reply ${record.key} is none: ${reply.fault}`)
-      placed.push({ stage, round, record, reply, messages: await messagesOf(record) })
+      // As in the requests on record, so that an echo of it is known again.
+      const masked = mapStrings(reply, maskTokens) as WireReply
+      placed.push({ stage, round, record, reply: masked, messages: await messagesOf(record) })
     }
     return placed
   }

@@ -30,6 +30,9 @@ export interface SentTools {
   schemas: BlobRef | null
 }
 
+/** How a provider says that it ended a reply, and not the model. */
+const CUT_OFF: ReadonlySet<string> = new Set(['length', 'content_filter'])
+
 /** A text as JSON arguments; null when it is no JSON object. */
 function readArguments(text: string): Record<string, unknown> | null {
   try {
@@ -45,8 +48,8 @@ function readArguments(text: string): Record<string, unknown> | null {
 /**
  * A conversation as a sample's messages: arguments are objects, a tool's answer carries the tool's name, and what looks
  * like a secret is masked. The assistant's turns are trained on where `isTrained` holds for their round, except for those
- * that are no reply on record, have arguments that are no JSON object (kept as text under `_raw`), call a tool that was
- * not sent, or have a mask in them.
+ * that are no reply on record, were cut off, have arguments that are no JSON object (kept as text under `_raw`), call a
+ * tool that was not sent, or have a mask in them.
  */
 export function toSampleMessages(
   conversation: readonly Traced[],
@@ -69,7 +72,7 @@ export function toSampleMessages(
           ...place,
         }
       case 'assistant': {
-        let isFaithful = true
+        let isFaithful = !CUT_OFF.has(step?.facts.finishReason ?? '')
         const calls = message.tool_calls?.map((call) => {
           const { name, arguments: text } = call.function
           names.set(call.id, name)

@@ -8,7 +8,7 @@ const SHAPES: Readonly<Record<string, RegExp>> = {
   'anthropic-key': /\bsk-ant-[a-z]+\d\d-[A-Za-z0-9_-]{80,120}/g,
   'aws-key-id': /\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/g,
   'aws-secret-key':
-    /(?<=aws_?secret_?(?:access_?)?key['"]?\s{0,4}(?:=|:|=>)\s{0,4}['"]?)[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/gi,
+    /(?<=aws_?secret_?(?:access_?)?key\\{0,3}['"]?\s{0,4}(?:=|:|=>)\s{0,4}\\{0,3}['"]?)[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/gi,
   'google-key': /\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])/g,
   'slack-token': /\bxox[abeoprs]-(?:\d{10,13}-){1,3}[A-Za-z0-9-]{20,64}/g,
   'stripe-key': /\b[rs]k_live_[A-Za-z0-9]{24,99}\b/g,
@@ -17,6 +17,16 @@ const SHAPES: Readonly<Record<string, RegExp>> = {
   'huggingface-token': /\bhf_[A-Za-z]{34}\b/g,
   'gateway-token': /\bprchain-[0-9a-f]{48}\b/g,
 }
+
+/** Where a word begins, also after a character that JSON wrote as an escape, and after a terminal's colour: their letters are none of it. */
+const BEGIN = /(?:\b|(?<=\\(?:[bfnrt]|u[0-9a-f]{4})|\[[\d;]*[mK]))/.source
+const PATTERNS = Object.entries(SHAPES).map(([kind, shape]) => {
+  const pattern = new RegExp(
+    shape.source.replace(/^\\b/, () => BEGIN),
+    shape.flags,
+  )
+  return { kind, pattern }
+})
 
 const KEY_BEGIN = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/g
 const KEY_END = /-----END (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/
@@ -31,8 +41,8 @@ const PLACEHOLDER = /example|placeholder|your[-_]|redacted|dummy|x{6}|0{8}|12345
 
 /** What looks like somebody's secret in a text, in order, none over another. Placeholders do not. */
 export function findShapes(text: string): Found[] {
-  const found = Object.entries(SHAPES).flatMap(([kind, shape]) =>
-    [...text.matchAll(shape)]
+  const found = PATTERNS.flatMap(({ kind, pattern }) =>
+    [...text.matchAll(pattern)]
       .filter(([token]) => new Set(token).size >= FEWEST_CHARACTERS && !PLACEHOLDER.test(token))
       .map(({ 0: token, index }) => ({ from: index, to: index + token.length, kind })),
   )

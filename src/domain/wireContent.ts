@@ -4,3 +4,9 @@ export function textOf(content: unknown): string {
   if (!Array.isArray(content)) return ''
   return content.map((part: { text?: unknown } | null) => (typeof part?.text === 'string' ? part.text : '')).join('')
 }
+
+/** What a reply says of its reasoning: `reasoning_content`, or `reasoning`, as newer servers call it; null when it says nothing. */
+export function reasoningOf(message: Readonly<Record<string, unknown>>): string | null {
+  const texts = [message['reasoning_content'], message['reasoning']]
+  return texts.find((text): text is string => typeof text === 'string' && text !== '') ?? null
+}

@@ -1,5 +1,5 @@
-import type { Message } from '../formats/chat.ts'
-import { textOf } from './wireContent.ts'
+import type { AssistantMessage, Message } from '../formats/chat.ts'
+import { reasoningOf, textOf } from './wireContent.ts'
 import type { WireReply } from './wireReply.ts'
 
 /** One exchange of a scaffold's conversation. */
@@ -17,12 +17,18 @@ export interface Segment {
 /** A message of a segment. */
 export interface SegmentMessage {
   message: Message
-  /** The exchange, by its index, that it came with: whose reply it is, or whose request had it first. */
+  /**
+   * The exchange, by its index, that it came with: whose reply it is, or whose request had it first. Of what is stated
+   * anew the exchange whose turn it is, or leads to, or answers.
+   */
   exchange: number
   isReply: boolean
   /** Of a tool's answer: the exchange whose reply asked for it; null when none did. */
   asked: number | null
-  /** Whether it stands in an earlier segment too, or is an assistant's turn that is no reply, or an answer to one. */
+  /**
+   * Whether it stands in an earlier segment too or leads to a turn that does, or is an assistant's turn that is no reply,
+   * or an answer to one.
+   */
   isRepeated: boolean
 }
 
@@ -36,10 +42,12 @@ interface WireMessage {
 /**
  * A scaffold's exchanges as conversations. A request that begins with all of an earlier conversation and its last reply
  * goes on with it; any other opens another one: the trace is split there, never spliced. Assistants' turns are those of
- * the replies, not the scaffold's echo of them; one that no reply was is the scaffold's own.
+ * the replies, not the scaffold's echo of them; one that no reply was is the scaffold's own. Where a request states an
+ * earlier conversation anew, otherwise than it was, its messages have the place of that one's.
  */
 export function traceExchanges(exchanges: readonly Exchanged[]): Segment[] {
   const segments: Segment[] = []
+  const replies = new Map<string, number[]>()
   for (const [exchange, { messages, reply }] of exchanges.entries()) {
     const wire = messages as WireMessage[]
     const { shared, from } = findLongestShared(segments, wire)
@@ -47,17 +55,54 @@ export function traceExchanges(exchanges: readonly Exchanged[]): Segment[] {
     const kept = isGoingOn ? [] : (from?.messages.slice(0, shared) ?? [])
     const segment = isGoingOn ? from : { messages: kept.map((one) => ({ ...one, isRepeated: true })) }
     if (!isGoingOn) segments.push(segment)
-    for (const one of wire.slice(shared)) add(segment, { message: toMessage(one), exchange, isReply: false })
-    add(segment, { message: toAssistant(reply.message), exchange, isReply: true })
+    const added = wire.slice(shared).map(toMessage)
+    const last = kept.findLast(({ isReply }) => isReply)?.exchange ?? -1
+    const stated = isGoingOn ? [] : findStated(added, replies, last)
+    for (const [at, message] of added.entries()) add(segment, { message, exchange, isReply: false }, stated[at] ?? null)
+    const turn = toAssistant(reply.message)
+    add(segment, { message: turn, exchange, isReply: true }, null)
+    replies.set(markOf(turn), [...(replies.get(markOf(turn)) ?? []), exchange])
   }
   return segments
 }
 
-function add(segment: Segment, one: Pick<SegmentMessage, 'message' | 'exchange' | 'isReply'>): void {
+/** Adds a message; of one that is stated anew, `stated` is the exchange that it is of. */
+function add(
+  segment: Segment,
+  one: Pick<SegmentMessage, 'message' | 'exchange' | 'isReply'>,
+  stated: number | null,
+): void {
   const { message, isReply } = one
   const turn = message.role === 'tool' ? askedBy(segment, message.tool_call_id) : null
-  const isRepeated = message.role === 'assistant' ? !isReply : turn !== null && !turn.isReply
-  segment.messages.push({ ...one, asked: turn?.isReply ? turn.exchange : null, isRepeated })
+  const isContext = message.role === 'assistant' ? !isReply : turn !== null && !turn.isReply
+  const exchange = stated ?? (isContext && turn ? turn.exchange : one.exchange)
+  const isRepeated = isContext || stated !== null
+  segment.messages.push({ ...one, exchange, asked: turn?.isReply ? turn.exchange : null, isRepeated })
+}
+
+/** For each message that leads to a turn which was a reply after the exchange `last`, or is it: the exchange of that reply. */
+function findStated(
+  messages: readonly Message[],
+  replies: ReadonlyMap<string, readonly number[]>,
+  last: number,
+): (number | null)[] {
+  let before = last
+  const own = messages.map((message) => {
+    if (message.role !== 'assistant') return null
+    const found = replies.get(markOf(message))?.find((exchange) => exchange > before) ?? null
+    before = found ?? before
+    return found
+  })
+  return messages.map(({ role }, at) => {
+    if (role === 'assistant' || role === 'tool') return own[at]!
+    const next = messages.findIndex((message, index) => index > at && message.role === 'assistant')
+    return own[next] ?? null
+  })
+}
+
+/** What tells a turn from others, also where its text came back otherwise: its tool calls' ids, or else what it says. */
+function markOf({ content, tool_calls: calls = [] }: AssistantMessage): string {
+  return calls.length > 0 ? calls.map(({ id }) => id).join(' ') : `: ${content}`
 }
 
 /** The turn that a tool's answer answers. */
@@ -122,13 +167,13 @@ function toMessage(wire: WireMessage): Message {
   }
 }
 
-function toAssistant(message: WireReply['message']): Extract<Message, { role: 'assistant' }> {
+function toAssistant(message: WireReply['message']): AssistantMessage {
   const calls = (message['tool_calls'] ?? []) as NonNullable<WireMessage['tool_calls']>
-  const reasoning = message['reasoning_content']
+  const reasoning = reasoningOf(message)
   return {
     role: 'assistant',
     content: textOf(message.content),
-    ...(typeof reasoning === 'string' && reasoning !== '' ? { reasoning_content: reasoning } : {}),
+    ...(reasoning === null ? {} : { reasoning_content: reasoning }),
     ...(calls.length > 0
       ? {
           tool_calls: calls.map(({ id, function: called }) => ({

@@ -22,6 +22,7 @@ export type Ending = z.infer<typeof ending>
 export const roundEnding = z.enum([
   'submitted',
   'step-limit',
+  'time-limit',
   'no-tool-call',
   'format-errors',
   'loop',
@@ -36,7 +37,8 @@ export type RoundEnding = z.infer<typeof roundEnding>
 
 /** What a rollout is made with: part of its identity, so the same settings give the same prompts. */
 export const rolloutSettings = z.object({
-  scaffold: z.enum(['native', 'mini-swe-agent', 'qwen-code', 'sii-cli']),
+  /** `native`, or the name of another scaffold. */
+  scaffold: z.string(),
   /** True when the scripted model plays: a stand-in. A worker with another kind of endpoint refuses the rollout. */
   isScripted: z.boolean(),
   model: z.string(),

@@ -13,7 +13,7 @@ export const importedTrajectory = z.object({
     agent: z.object({ name: z.string(), version: z.string(), model: z.string().nullable() }),
     session: z.string().nullable(),
     trajectory: z.string().nullable(),
-    /** The document as it was given, byte for byte. */
+    /** The document as it was given, but for secrets of the settings, which are masked. */
     document: blobRef,
     /** What of it stands in the document alone. */
     leftOut: z.array(z.string()),

@@ -2,7 +2,10 @@ import type { ServerResponse } from 'node:http'
 import { textOf } from '../domain/wireContent.ts'
 import type { WireRequest } from '../domain/wireRequest.ts'
 
-/** What the tool call of a self-test prints, where the scaffold goes on after it. */
+/**
+ * What the tool call of a self-test prints, where the scaffold goes on after it. It does not stand in the call itself: an
+ * observation may name the command, whatever came of it.
+ */
 export const SELF_TEST_WORD = 'prchain-self-test'
 
 /** The tool call that a scaffold is to make in its self-test. */
@@ -13,19 +16,23 @@ export interface SelfTestCall {
 
 /**
  * Answers a scaffold's self-test without a provider: first with the one tool call, then, when its observation shows that
- * it was made, with the word alone. Anything else is refused with what came instead.
+ * it was made, with the word alone. Anything else is refused with what came instead. A call without tools is one beside
+ * its conversation, and is given the word.
  */
 export function answerSelfTest(request: WireRequest, call: SelfTestCall, response: ServerResponse): void {
   const messages = request.messages as { role?: string; content?: unknown }[]
   const tools = (request['tools'] ?? []) as { function?: { name?: string } }[]
   const last = messages.at(-1)
-  if (last?.role === 'tool' && !textOf(last.content).includes(SELF_TEST_WORD)) {
-    const message = `the self-test's tool call ${call.name} gave: ${textOf(last.content).slice(0, 1_000)}`
+  const refuse = (message: string) => {
     response.writeHead(400, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code: 'self_test' } }))
-    return
   }
-  const isDue = last?.role !== 'tool' && tools.some((tool) => tool.function?.name === call.name)
+  if (last?.role === 'tool' && !textOf(last.content).includes(SELF_TEST_WORD))
+    return refuse(`the self-test's tool call ${call.name} gave: ${textOf(last.content).slice(0, 1_000)}`)
+  const isDue = last?.role !== 'tool' && tools.length > 0
+  const names = tools.map((tool) => tool.function?.name)
+  if (isDue && !names.includes(call.name))
+    return refuse(`the self-test's tool ${call.name} is none of those that were sent: ${names.join(', ')}`)
   const message = isDue
     ? { role: 'assistant', content: '', tool_calls: [toolCallOf(call)] }
     : { role: 'assistant', content: SELF_TEST_WORD }

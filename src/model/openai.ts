@@ -1,5 +1,6 @@
 import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai'
 import { z } from 'zod'
+import { reasoningOf } from '../domain/wireContent.ts'
 import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
 import { fetchPatiently } from './patientFetch.ts'
 import { playHeaders } from './playHeaders.ts'
@@ -111,6 +112,7 @@ function parseReply(body: unknown, asked: string): ChatReply {
     )
   const { id, model, choices, usage, ...whole } = parsed.data
   const { message, finish_reason, ...choice } = choices[0]!
+  const reasoning = reasoningOf(message)
   const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens
   return {
     id,
@@ -118,7 +120,7 @@ function parseReply(body: unknown, asked: string): ChatReply {
     message: {
       role: 'assistant',
       content: message.content,
-      ...(message.reasoning_content ? { reasoning_content: message.reasoning_content } : {}),
+      ...(reasoning === null ? {} : { reasoning_content: reasoning }),
       ...(message.tool_calls?.length ? { tool_calls: message.tool_calls } : {}),
     },
     finishReason: finish_reason,
@@ -128,7 +130,11 @@ function parseReply(body: unknown, asked: string): ChatReply {
       cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
       ...(typeof reasoningTokens === 'number' ? { reasoningTokens } : {}),
     },
-    ...otherOf({ message, choice, whole }),
+    ...otherOf({
+      message: message['reasoning'] === reasoning ? { ...message, reasoning: null } : message,
+      choice,
+      whole,
+    }),
   }
 }
 

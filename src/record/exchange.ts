@@ -10,7 +10,7 @@ import type { BlobRef } from '../formats/common.ts'
 import type { ExchangeRecord, Grant } from '../formats/exchange.ts'
 import type { Play, Provider } from '../model/port.ts'
 import type { Store } from '../store/port.ts'
-import { TOKEN, TOKEN_MASK } from './grants.ts'
+import { maskTokens } from './grants.ts'
 import { sizeOf, type Metered } from './meter.ts'
 import { askPatiently, type Patience } from './patience.ts'
 
@@ -103,7 +103,7 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
       { contentType, body, read }: Received,
     ): Promise<Omit<ExchangeRecord, 'askedAt' | 'startedAt' | 'finishedAt' | 'failures'>> {
       const { messages, tools, ...fields } = request
-      const clean = <T>(value: T) => JSON.parse(redact(JSON.stringify(value)).replaceAll(TOKEN, TOKEN_MASK)) as T
+      const clean = <T>(value: T) => JSON.parse(maskTokens(redact(JSON.stringify(value)))) as T
       const added = clean(messages.slice(prefix?.count ?? 0) as unknown[])
       const sent = {
         prefix,

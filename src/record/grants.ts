@@ -1,13 +1,19 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { recordKey } from '../domain/identifiers.ts'
+import { maskOf } from '../domain/redaction.ts'
 import type { Grant, Revocation } from '../formats/exchange.ts'
 import type { GatewayRecord } from '../formats/record.ts'
 import type { Store } from '../store/port.ts'
 
 /** What a token looks like, wherever it stands. */
 export const TOKEN = /prchain-[0-9a-f]{48}/g
-/** What stands in its place in records. */
-export const TOKEN_MASK = 'token'
+/** What stands in its place in records: the same for all of them, since each launch has another. */
+export const TOKEN_MASK = maskOf('gateway-token')
+
+/** A text of a scaffold's with masks over tokens. */
+export function maskTokens(text: string): string {
+  return text.replaceAll(TOKEN, TOKEN_MASK)
+}
 
 /**
  * Issues the token of one launch: the same each time for the same launch, so that a worker that was killed between the

@@ -76,7 +76,7 @@ export function readLauncherEnding(
   meaning: (status: string, fault: string) => RoundEnding | undefined,
   isRefusal?: (fault: string) => boolean,
 ): ReturnType<Scaffold['readEnding']> {
-  if (isTimedOut) return { ending: 'step-limit', trajectory: null }
+  if (isTimedOut) return { ending: 'time-limit', trajectory: null }
   const result = readResult(output)
   if (!result) return { fault: `it ended with exit code ${exitCode}: ${output.slice(-1_000)}` }
   const { status, trajectory } = result

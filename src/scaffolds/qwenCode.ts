@@ -90,7 +90,7 @@ export const qwenCode: Scaffold = {
     ],
   },
   goesOn: true,
-  selfTest: { name: 'run_shell_command', arguments: { command: 'echo prchain-self-test', is_background: false } },
+  selfTest: { name: 'run_shell_command', arguments: { command: 'printf prchain-%s self-test', is_background: false } },
   normalisations: [
     {
       what: 'the day, in the message that opens a conversation',

@@ -28,7 +28,7 @@ export const siiCli: Scaffold = {
     places: ['sii-bridge', 'bin/sii-bridge', 'node_modules/.bin/sii-bridge'],
   },
   goesOn: false,
-  selfTest: { name: 'run_shell_command', arguments: { command: 'echo prchain-self-test' } },
+  selfTest: { name: 'run_shell_command', arguments: { command: 'printf prchain-%s self-test' } },
   normalisations: [],
   start(input) {
     const startMs = input.isSelfTest ? SELF_TEST_START_MS : START_MS

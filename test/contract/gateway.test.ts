@@ -1,8 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
+import type { Ports } from '../../src/activities/ports.ts'
+import type { RolloutContext } from '../../src/activities/rolloutContext.ts'
+import { traceScaffold } from '../../src/activities/scaffoldTrace.ts'
+import type { StepFacts } from '../../src/activities/stepFacts.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
+import type { StageResult } from '../../src/formats/rollout.ts'
 import { issueToken, revokeToken } from '../../src/record/grants.ts'
 import { readExchangeBody } from '../../src/record/exchange.ts'
 import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
@@ -86,6 +91,35 @@ describe('the gateway', () => {
     expect(String(await readExchangeBody(lab.store, record!))).toBe(bytes)
     expect(record!.masked).toEqual([
       { pointer: '/reply/message/content', part: 'value', kind: 'openaiApiKey', from: 5, to: 26 },
+    ])
+  })
+
+  test('masks its own token in what is on record, says where, and knows the turn again that named it', async () => {
+    let said = ''
+    const lab = await openGateway(({ response }) => sendJson(response, completion(said)))
+    const token = await lab.token()
+    said = `It is ${token}.`
+    await post(lab.gateway, token, ask('Which?'))
+    await post(lab.gateway, token, {
+      ...ask('Which?'),
+      messages: [user('Which?'), { role: 'assistant', content: said }, user(`So ${token}?`)],
+    })
+    const [first, second] = (await exchangesOf(lab)).toSorted((a, b) => a.startedAt.localeCompare(b.startedAt))
+    expect(first!.masked).toEqual([])
+    expect(second!.masked).toEqual([
+      { pointer: '/request/messages/0/content', part: 'value', kind: 'gateway-token', from: 6, to: 28 },
+      { pointer: '/request/messages/1/content', part: 'value', kind: 'gateway-token', from: 3, to: 25 },
+    ])
+    await lab.store.putRecord(recordKey.launch(ROLLOUT, 0, 0, 1), { n: 1, version: '1' })
+    const { conversation, segments } = await traceScaffold(
+      { store: lab.store } as Ports,
+      { id: ROLLOUT } as RolloutContext,
+      [{ stage: 0, rounds: 1 } as StageResult],
+      { stepOf: async () => null } as unknown as StepFacts,
+    )
+    expect(segments).toEqual([0])
+    expect(conversation.map(({ message }) => message.content).slice(0, 3)).toEqual([
+      ...['Which?', 'It is [secret:gateway-token].', 'So [secret:gateway-token]?'],
     ])
   })
 

@@ -72,6 +72,17 @@ describe('a reply to the native agent', () => {
     })
   })
 
+  test('has its reasoning by either of the names that servers have for it', async () => {
+    const whole = JSON.stringify(completion('hi', { reasoning: 'They greet.' }))
+    const part = (delta: object) =>
+      `data: ${JSON.stringify({ id: 'c', model: 'm', choices: [{ index: 0, delta, finish_reason: null }] })}\n\n`
+    const streamed = [part({ reasoning: 'They ' }), part({ reasoning: 'greet.' }), ...events('hi')].join('')
+    for (const reply of [await ask(whole, false), await ask(streamed, true)]) {
+      expect(reply.message).toEqual({ role: 'assistant', content: 'hi', reasoning_content: 'They greet.' })
+      expect(reply.other?.message).toBeUndefined()
+    }
+  })
+
   test('has no such member when there is nothing to keep', async () => {
     const { system_fingerprint: _, ...body } = completion('hi', { refusal: null })
     expect(await ask(JSON.stringify(body), false)).not.toHaveProperty('other')

@@ -1,5 +1,8 @@
+import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import { readConfig } from '../../src/config.ts'
 import { digestMessages } from '../../src/domain/wireRequest.ts'
+import { findScaffold, SCAFFOLDS } from '../../src/scaffolds/index.ts'
 import { miniSweAgent } from '../../src/scaffolds/miniSweAgent.ts'
 import { qwenCode } from '../../src/scaffolds/qwenCode.ts'
 import { storyOf } from '../../src/scaffolds/story.ts'
@@ -42,8 +45,21 @@ describe('the end of a round', () => {
     for (const scaffold of [miniSweAgent, qwenCode]) {
       const killed = { exitCode: 137, isTimedOut: false, output: 'half a line' }
       expect(scaffold.readEnding(killed)).toEqual({ fault: 'it ended with exit code 137: half a line' })
-      expect(scaffold.readEnding({ ...killed, isTimedOut: true })).toEqual({ ending: 'step-limit', trajectory: null })
+      expect(scaffold.readEnding({ ...killed, isTimedOut: true })).toEqual({ ending: 'time-limit', trajectory: null })
     }
+  })
+})
+
+describe('a scaffold’s name', () => {
+  test.each(SCAFFOLDS.map(({ name }) => name))('is known by the list alone: %s', (name) => {
+    expect(readConfig({ flags: { scaffold: name }, env: {}, dir: tmpdir() }).scaffold).toBe(name)
+    expect(findScaffold(name)!.name).toBe(name)
+  })
+
+  test('is refused when it is none, and never taken for prchain’s own', () => {
+    expect(() => readConfig({ flags: { scaffold: 'other' }, env: {}, dir: tmpdir() })).toThrow(/scaffold.*other/s)
+    expect(findScaffold('native')).toBeNull()
+    expect(() => findScaffold('other')).toThrow('there is no scaffold other')
   })
 })
 

@@ -5,15 +5,17 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Ports } from '../../src/activities/ports.ts'
 import type { RolloutContext } from '../../src/activities/rolloutContext.ts'
 import { testScaffold } from '../../src/activities/scaffoldSelfTest.ts'
+import { SELF_TEST_WORD } from '../../src/gateway/selfTest.ts'
 import { startGateway } from '../../src/gateway/server.ts'
 import { createProcessProvider } from '../../src/sandbox/process.ts'
+import { SCAFFOLDS } from '../../src/scaffolds/index.ts'
 import { launchByNode, readResult } from '../../src/scaffolds/launcher.ts'
 import { qwenCode } from '../../src/scaffolds/qwenCode.ts'
 import type { Scaffold } from '../../src/scaffolds/port.ts'
 import { createFileStore } from '../../src/store/files.ts'
 import { createToolchains } from '../../src/toolchains/host.ts'
 
-/** A scaffold of one loop: asks, runs what it is told, and asks again. */
+/** A scaffold of one loop: asks, runs what it is told, and asks again. Its observations name the command, as qwen-code's do. */
 const SMALL = `
 const ask = (messages) => fetch(base + '/chat/completions', {
   method: 'POST',
@@ -28,7 +30,8 @@ for (;;) {
   if (!call) return { status: 'done', fault: null, trajectory: null }
   const { command } = JSON.parse(call.function.arguments)
   const run = require('node:child_process').spawnSync(SHELL, ['-c', command], { encoding: 'utf8' })
-  messages.push(choices[0].message, { role: 'tool', tool_call_id: call.id, content: run.stdout ?? String(run.error) })
+  const content = 'Command: ' + command + '\\nOutput: ' + (run.stdout ?? String(run.error))
+  messages.push(choices[0].message, { role: 'tool', tool_call_id: call.id, content })
 }
 `
 
@@ -36,7 +39,7 @@ function small(shell: string): Scaffold {
   return {
     ...{ name: 'small', version: '1', goesOn: false, normalisations: [] },
     programs: { kind: 'npm', packages: [] },
-    selfTest: { name: 'sh', arguments: { command: 'echo prchain-self-test' } },
+    selfTest: { name: 'sh', arguments: { command: 'printf prchain-%s self-test' } },
     start: (input) => launchByNode(`const SHELL = ${JSON.stringify(shell)}\n${SMALL}`, input),
     readEnding({ output }) {
       const result = readResult(output)
@@ -107,11 +110,25 @@ describe('the self-test of a scaffold', () => {
     const bench = await openBench()
     await bench.listen(small('no-such-shell'))
     await expect(bench.run(small('no-such-shell'))).rejects.toThrow(
-      /^small 1 does not run here: its self-test.*no-such-shell ENOENT/,
+      /^small 1 does not run here: its self-test[^]*no-such-shell ENOENT/,
     )
     expect(await bench.find()).toBeNull()
     await bench.run(small('bash'))
   })
+
+  test('says that the tool is none of the scaffold’s', async () => {
+    const bench = await openBench()
+    const other: Scaffold = { ...small('bash'), selfTest: { name: 'bash', arguments: { command: 'true' } } }
+    await bench.listen(other)
+    await expect(bench.run(other)).rejects.toThrow("the self-test's tool bash is none of those that were sent: sh")
+  })
+
+  test.each(SCAFFOLDS.map(({ name, selfTest }) => [name, selfTest] as const))(
+    'is of %s a call that does not hold the word which it prints',
+    (_, { arguments: given }) => {
+      expect(JSON.stringify(given)).not.toContain(SELF_TEST_WORD)
+    },
+  )
 
   test('says that a package is broken', async () => {
     const bench = await openBench()

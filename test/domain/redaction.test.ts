@@ -197,10 +197,28 @@ describe('the shapes of secrets', () => {
     expect(findShapes(maskShapes(text))).toEqual([])
   })
 
+  test.each([
+    ['a line break', '\n'],
+    ['a tab', '\t'],
+    ['a character that is no letter', '\u0001'],
+    ['a colour', '\u001b[01;31m\u001b[K'],
+  ])(
+    'are found after %s, and where that is written as JSON, once and twice, as some scaffolds show outputs',
+    (_, before) => {
+      const text = `export A=${before}ghp_${body(36)}\n`
+      const masked = `export A=${before}[secret:github-token]\n`
+      expect(maskShapes(text)).toBe(masked)
+      expect(maskShapes(JSON.stringify(text))).toBe(JSON.stringify(masked))
+      expect(maskShapes(JSON.stringify(JSON.stringify(text)))).toBe(JSON.stringify(JSON.stringify(masked)))
+    },
+  )
+
   test('an AWS secret is found by the name that it is given', () => {
-    expect(maskShapes(`aws_secret_access_key = ${body(40)}\n`)).toBe(
-      'aws_secret_access_key = [secret:aws-secret-key]\n',
-    )
+    for (const name of ['aws_secret_access_key = ', '"aws_secret_access_key": "']) {
+      const [text, masked] = [`${name}${body(40)}\n`, `${name}[secret:aws-secret-key]\n`]
+      expect(maskShapes(text)).toBe(masked)
+      expect(maskShapes(JSON.stringify(text))).toBe(JSON.stringify(masked))
+    }
   })
 
   test.each([

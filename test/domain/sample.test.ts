@@ -66,6 +66,11 @@ describe('a sample’s messages', () => {
 
   test.each<[boolean, string, Traced]>([
     [true, 'a reply that calls what was sent', traced(turn('x', call('shell')))],
+    [
+      false,
+      'a reply that was cut off',
+      traced(turn('x'), { step: { facts: { ...facts, finishReason: 'length' }, tools } }),
+    ],
     [false, 'arguments that are no JSON', traced(turn('x', call('shell', '{"command":')))],
     [false, 'arguments that are no object', traced(turn('x', call('shell', '[1]')))],
     [false, 'one of several calls that cannot be read', traced(turn('x', call('view'), call('shell', '', 'b')))],

@@ -137,6 +137,13 @@ describe('the trace of a scaffold', () => {
     expect(only!.messages[2]!.message).toMatchObject({ reasoning_content: 'about one', tool_calls: [{ id: 'a' }] })
   })
 
+  test('has the reasoning by either of the names that servers have for it', () => {
+    const answered = reply('one')
+    const { reasoning_content: reasoning, ...message } = answered.message
+    const [only] = traceExchanges([{ messages: start, reply: { ...answered, message: { ...message, reasoning } } }])
+    expect(only!.messages.at(-1)!.message).toMatchObject({ content: 'one', reasoning_content: 'about one' })
+  })
+
   test('is split where a turn was dropped or the context rewritten, and repeats are told', () => {
     const segments = traceExchanges([
       { messages: start, reply: reply('one', ['a']) },
@@ -186,5 +193,36 @@ describe('the trace of a scaffold', () => {
       },
     ])
     expect(segments.map(told)).toEqual(['Be helpful.|Do it.|one', 'So far: …|(Got it.)|(one)|(done)|two'])
+  })
+
+  test('gives what is stated anew the place that it has, though its frame says something else now', () => {
+    const [system, user] = start
+    const anew = [{ role: 'system', content: 'Be helpful on Monday.' }, user]
+    const first = [...anew, echo('one', 'a'), result('a'), { role: 'assistant', content: 'Done.' }]
+    const refused = [...first, { role: 'user', content: 'Not yet.' }]
+    const segments = traceExchanges([
+      { messages: [system, user], reply: reply('one', ['a']) },
+      { messages: [system, user, echo('one', 'a'), result('a')], reply: reply('Done.') },
+      { messages: refused, reply: reply('Done.') },
+      {
+        messages: [
+          { role: 'system', content: 'Be helpful on Tuesday.' },
+          ...refused.slice(1),
+          { role: 'assistant', content: 'Done.' },
+          { role: 'user', content: 'Go on.' },
+        ],
+        reply: reply('three'),
+      },
+    ])
+    expect(segments.map(told)).toEqual([
+      'Be helpful.|Do it.|one|done|Done.',
+      '(Be helpful on Monday.)|(Do it.)|(one)|(done)|(Done.)|Not yet.|Done.',
+      '(Be helpful on Tuesday.)|(Do it.)|(one)|(done)|(Done.)|(Not yet.)|(Done.)|Go on.|three',
+    ])
+    expect(segments.map(({ messages }) => messages.map(({ exchange }) => exchange))).toEqual([
+      [0, 0, 0, 1, 1],
+      [0, 0, 0, 0, 1, 2, 2],
+      [0, 0, 0, 0, 1, 2, 2, 3, 3],
+    ])
   })
 })
