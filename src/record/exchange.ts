@@ -150,11 +150,18 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
   }
 }
 
-/** What a request says of the length of its reply. */
+/**
+ * What a request says of the length of its reply. Of two limits the larger counts, since providers know one of them; one
+ * that is no count, as -1 for none, is none.
+ */
 function outputOf(request: WireRequest): Pick<Metered, 'maxTokens' | 'choices'> {
   const { max_completion_tokens: newer, max_tokens: older, n } = request as Record<string, unknown>
-  const most = [newer, older].find((one) => typeof one === 'number')
-  return { maxTokens: most ?? null, choices: typeof n === 'number' ? n : 1 }
+  const limits = [newer, older].filter(isCount)
+  return { maxTokens: limits.length === 0 ? null : Math.max(...limits), choices: isCount(n) ? n : 1 }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0
 }
 
 /** The body of a stored exchange's reply. */

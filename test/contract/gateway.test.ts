@@ -3,6 +3,7 @@ import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
+import { createBooks } from '../../src/record/books.ts'
 import { issueToken, revokeToken } from '../../src/record/grants.ts'
 import { readExchangeBody } from '../../src/record/exchange.ts'
 import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
@@ -125,6 +126,27 @@ describe('the gateway', () => {
     expect(lab.asked).toHaveLength(3)
     for (const content of ['a', 'b', 'c']) expect(replies).not.toContain((await post(later, token, ask(content))).bytes)
     expect(lab.asked).toHaveLength(6)
+  })
+
+  test('sets aside no less for a request whose limit of output is none', async () => {
+    const set: number[] = []
+    const lab = await openGateway(async ({ response }) => {
+      const { open } = await createBooks(lab.store).campaign('night').read()
+      set.push(...Object.values(open).map(({ tokens }) => tokens))
+      sendJson(response, completion('Hello'))
+    })
+    const token = await lab.token()
+    const limits = [
+      {},
+      { max_tokens: -1_000_000 },
+      { max_tokens: 5, max_completion_tokens: 100 },
+      { n: -3, max_tokens: 100 },
+    ]
+    for (const [index, limit] of limits.entries()) await post(lab.gateway, token, { ...ask(String(index)), ...limit })
+    const [none, negative, two, choices] = set.map((tokens) => tokens - 1_000)
+    expect(negative).toBeGreaterThanOrEqual(none!)
+    expect(two).toBeGreaterThanOrEqual(none! + 100)
+    expect(choices).toBeGreaterThanOrEqual(none! + 100)
   })
 
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
