@@ -12,6 +12,7 @@ import type { ModelError, Play } from '../model/port.ts'
 import type { Exchange, Exchanged } from '../record/exchange.ts'
 import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
+import { NO_GRANT, sendError, sendJson, sendTooLong } from './errors.ts'
 import { askHeld } from './hold.ts'
 import { findGrant, TOKEN, TOKEN_MASK } from '../record/grants.ts'
 import { Launch, type Claim } from './launch.ts'
@@ -205,8 +206,7 @@ export async function startGateway(options: {
   async function refuse(error: unknown, response: ServerResponse, grant: Grant): Promise<false> {
     const { name, kind, answer, message } = error as ModelError
     if (name === 'ModelError' && kind === 'context' && answer && !response.headersSent) {
-      response.writeHead(answer.status, { 'content-type': answer.contentType })
-      response.end(redact(answer.text))
+      sendTooLong(response, { ...answer, text: redact(answer.text) })
       return false
     }
     if (closing.signal.aborted || name === 'UnwantedCallError') {
@@ -257,8 +257,6 @@ export async function startGateway(options: {
   }
 }
 
-/** By its first words, as OpenAI's own, clients tell it from a request that is wrong, and do not ask again. */
-const NO_GRANT = 'Incorrect API key provided: this token stands for no round that is under way'
 const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
 
 /** The type of failure, as in `domain/failure.ts`, that parks the chain of a halted launch. */
@@ -287,13 +285,4 @@ async function readBody(request: IncomingMessage): Promise<WireRequest | null> {
   } catch {
     return null
   }
-}
-
-function sendError(response: ServerResponse, status: number, code: string, message: string): void {
-  sendJson(response, status, { error: { message, type: 'invalid_request_error', param: null, code } })
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(body))
 }

@@ -1,10 +1,11 @@
+import { saysTooLong } from '../domain/contextLimit.ts'
 import type { ModelError } from './port.ts'
 
 /** What an endpoint's refusal means, by its status and its words. */
 export function kindOfRefusal(status: number, words: string): ModelError['kind'] {
   if (status === 429) return 'busy'
   if (status >= 500 || status === 408 || status === 409) return 'unavailable'
-  return /context_length|maximum context|too many tokens/i.test(words) ? 'context' : 'refused'
+  return saysTooLong(words) ? 'context' : 'refused'
 }
 
 /** What the header `retry-after` asks for, as seconds or as a date, in milliseconds; null without it. */

@@ -279,6 +279,16 @@ describe('the gateway', () => {
     expect(lab.asked).toHaveLength(1)
   })
 
+  test('says in OpenAI’s words what another provider says in its own of a context that is too long', async () => {
+    const said = { error: { code: '1261', message: 'Prompt exceeds max length' } }
+    const lab = await openGateway(({ response }) => sendJson(response, said, 400))
+    const { status, bytes } = await post(lab.gateway, await lab.token(), ask('Hi'), AbortSignal.timeout(5_000))
+    const { error } = JSON.parse(bytes) as { error: { code: string; message: string } }
+    expect([status, error.code]).toEqual([400, 'context_length_exceeded'])
+    expect(error.message).toContain("This model's maximum context length")
+    expect(error.message).toContain("'Prompt exceeds max length'")
+  })
+
   test('answers a self-test by itself: one tool call, then the word when it was made, else why not', async () => {
     const lab = await openGateway(() => {})
     const token = await issueToken(lab.store, {
