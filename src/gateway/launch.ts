@@ -48,9 +48,15 @@ export class Launch {
   /**
    * Opens a launch with what is on record of it, so that a gateway goes on where another ended. Whether the last answer
    * came through before that one died, and those that were under way with it, is not known: they are given once more to
-   * who asks for them.
+   * who asks for them. One that this gateway had open before knows it: `undelivered` are those that did not.
    */
-  static async open(store: Store, grant: Grant, list: readonly Normalisation[]): Promise<Launch> {
+  static async open(options: {
+    store: Store
+    grant: Grant
+    normalisations: readonly Normalisation[]
+    undelivered: readonly string[] | null
+  }): Promise<Launch> {
+    const { store, grant, normalisations: list, undelivered } = options
     const launch = new Launch(store, grant, list)
     const { rollout, stage, round, launch: n } = grant
     const keys = await store.listRecords(recordKey.answers(rollout, stage, readRound(round), n))
@@ -59,8 +65,9 @@ export class Launch {
     launch.#answers = keys.length
     const last = answers.at(-1)
     if (!last) return launch
+    const open = new Set(undelivered ?? [last.exchange, ...last.open])
     for (const answer of answers) {
-      if (answer !== last && !last.open.includes(answer.exchange)) continue
+      if (!open.has(answer.exchange)) continue
       launch.#open.set(answer.exchange, answer)
       launch.#answered.set(answer.digest, Math.min(launch.#answered.get(answer.digest)!, answer.n))
     }
@@ -70,6 +77,11 @@ export class Launch {
       launch.conversations.remember(exchange.key, messages, digestMessages(messages, list))
     }
     return launch
+  }
+
+  /** The answers of which it is not known that they came through, by exchange. */
+  undelivered(): string[] {
+    return [...this.#open.keys()]
   }
 
   /**

@@ -58,6 +58,8 @@ export async function startGateway(options: {
 }): Promise<Gateway> {
   const { store, exchange, normalisations, selfTest, listen, redact, wait } = options
   const launches = new Map<string, { opening: Promise<Launch>; users: number }>()
+  /** Of launches that were in memory and are no longer: which of their answers did not come through. */
+  const left = new Map<string, readonly string[]>()
   const calls = new Map<string, GatewayCall>()
   /** No call begins any longer, and none is held. */
   const closing = new AbortController()
@@ -227,7 +229,7 @@ export async function startGateway(options: {
 
   /** Acts with a token's launch. Those that were used last are kept in memory; another is opened again from the record. */
   async function useLaunch(token: string, grant: Grant, act: (launch: Launch) => Promise<void>): Promise<void> {
-    const entry = launches.get(token) ?? { opening: Launch.open(store, grant, normalisationsOf(grant)), users: 0 }
+    const entry = launches.get(token) ?? { opening: openLaunch(token, grant), users: 0 }
     launches.delete(token)
     launches.set(token, entry)
     entry.opening.catch(() => launches.delete(token))
@@ -236,15 +238,18 @@ export async function startGateway(options: {
       await act(await entry.opening)
     } finally {
       entry.users--
-      for (const [other, { users }] of launches) {
+      for (const [other, { opening, users }] of launches) {
         if (launches.size <= MOST_LAUNCHES) break
-        if (users === 0) launches.delete(other)
+        if (users > 0) continue
+        launches.delete(other)
+        void opening.then((launch) => left.set(other, launch.undelivered())).catch(() => {})
       }
     }
   }
 
-  function normalisationsOf({ scaffold }: Grant): readonly Normalisation[] {
-    return [TOKENS, ...normalisations(scaffold)]
+  function openLaunch(token: string, grant: Grant): Promise<Launch> {
+    const list = [TOKENS, ...normalisations(grant.scaffold)]
+    return Launch.open({ store, grant, normalisations: list, undelivered: left.get(token) ?? null })
   }
 
   async function close(): Promise<void> {

@@ -149,6 +149,16 @@ describe('the gateway', () => {
     expect(choices).toBeGreaterThanOrEqual(none! + 100)
   })
 
+  test('knows of more launches than it keeps in memory what they were given', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const token = await lab.token()
+    const first = await post(lab.gateway, token, ask('Hi'))
+    for (let n = 2; n < 70; n++) await post(lab.gateway, await lab.token(n), ask('Hi'))
+    expect(lab.asked).toHaveLength(1)
+    expect((await post(lab.gateway, token, ask('Hi'))).bytes).not.toBe(first.bytes)
+    expect(lab.asked).toHaveLength(2)
+  })
+
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
     let isOver = false
     const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
