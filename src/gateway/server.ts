@@ -3,16 +3,17 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { once } from 'node:events'
 import type { AddressInfo, Server } from 'node:net'
 import { dirname } from 'node:path'
-import { readRound, recordKey, splitRound } from '../domain/identifiers.ts'
+import { readRound, splitRound } from '../domain/identifiers.ts'
 import type { Redact } from '../domain/redaction.ts'
 import { isEventStream } from '../domain/wireReply.ts'
 import { digestOfWireRequest, type Normalisation, type WireRequest } from '../domain/wireRequest.ts'
-import type { Grant, HaltRecord } from '../formats/exchange.ts'
+import type { Grant } from '../formats/exchange.ts'
 import type { ModelError, Play } from '../model/port.ts'
 import type { Exchange, Exchanged } from '../record/exchange.ts'
 import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
 import { NO_GRANT, sendError, sendJson, sendTooLong } from './errors.ts'
+import { putHalt } from './halt.ts'
 import { askHeld } from './hold.ts'
 import { findGrant, TOKEN, TOKEN_MASK } from '../record/grants.ts'
 import { Launch, type Claim } from './launch.ts'
@@ -68,7 +69,7 @@ export async function startGateway(options: {
 
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
-      if (response.headersSent) response.destroy()
+      if (response.headersSent || closing.signal.aborted) response.destroy()
       else sendError(response, 500, 'gateway_failed', redact((error as Error).message))
     })
   })
@@ -206,7 +207,7 @@ export async function startGateway(options: {
 
   /** A context that is too long is the scaffold's to deal with; all else halts the launch, and the client is held. */
   async function refuse(error: unknown, response: ServerResponse, grant: Grant): Promise<false> {
-    const { name, kind, answer, message } = error as ModelError
+    const { name, kind, answer } = error as ModelError
     if (name === 'ModelError' && kind === 'context' && answer && !response.headersSent) {
       sendTooLong(response, { ...answer, text: redact(answer.text) })
       return false
@@ -215,14 +216,14 @@ export async function startGateway(options: {
       response.destroy()
       return false
     }
-    const { rollout, stage, round, launch } = grant
-    const halt: HaltRecord = {
-      format: 'prchain.halt/1',
-      type: haltTypeOf(error),
-      reason: redact(message),
-      at: new Date().toISOString(),
-    }
-    await store.putRecord(recordKey.halt(rollout, stage, readRound(round), launch), halt)
+    await putHalt({
+      store,
+      grant,
+      error,
+      redact,
+      wait: (ms) => wait(ms, closing.signal),
+      isWanted: () => !response.destroyed,
+    })
     if (!response.destroyed) await once(response, 'close')
     return false
   }
@@ -263,13 +264,6 @@ export async function startGateway(options: {
 }
 
 const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
-
-/** The type of failure, as in `domain/failure.ts`, that parks the chain of a halted launch. */
-function haltTypeOf(error: unknown): string {
-  const { name } = error as Error
-  if (name === 'ModelUnavailableError') return 'ModelUnavailable'
-  return name === 'ModelError' ? 'ModelRefused' : 'InfrastructureUnavailable'
-}
 
 function playOf({ chain, rollout, stage, round }: Grant): Play {
   const { phase, round: number } = splitRound(readRound(round))

@@ -274,6 +274,25 @@ describe('the gateway', () => {
     expect(await asking).toBe('AbortError')
   })
 
+  test('holds the request while its store cannot be written to, and asks for it no more than once', async () => {
+    const lab = await openGateway(({ response }) => sendJson(response, completion('Hello')))
+    const [token, held, { putBlob, putRecord }] = [await lab.token(), new AbortController(), { ...lab.store }]
+    let isFull = true
+    const failing = <T>(put: () => Promise<T>) => (isFull ? Promise.reject(new Error('no room')) : put())
+    lab.store.putBlob = (content) => failing(() => putBlob(content))
+    lab.store.putRecord = (key, value) =>
+      key.includes('/halts/') ? failing(() => putRecord(key, value)) : putRecord(key, value)
+    const asking = post(lab.gateway, token, ask('Hi'), held.signal).catch((error: Error) => error.name)
+    while (lab.asked.length === 0) await sleep(5)
+    expect(await Promise.race([asking, sleep(300, 'held')])).toBe('held')
+    isFull = false
+    const halt = () => lab.store.getRecord<HaltRecord>(recordKey.halt(ROLLOUT, 0, 0, 1))
+    while (!(await halt())) await sleep(20)
+    expect(await halt()).toMatchObject({ type: 'InfrastructureUnavailable', reason: 'no room' })
+    held.abort()
+    expect([await asking, lab.asked.length]).toEqual(['AbortError', 1])
+  })
+
   test('passes on that a context is too long, and lets nobody in without a good token', async () => {
     const fault = { error: { message: 'maximum context length is 8', code: 'context_length_exceeded' } }
     const lab = await openGateway(({ response }) => sendJson(response, fault, 400))
