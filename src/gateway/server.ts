@@ -140,7 +140,8 @@ export async function startGateway(options: {
     const play = playOf(grant)
     const call = new GatewayCall((own, onPart) => {
       const prefix = launch.conversations.prefixOf(key, digests)
-      const ask = () => exchange({ key, digest, grant, request: body, prefix, play, askedAt, signal, onPart })
+      const asked = { key, digest, grant, request: body, prefix, play, askedAt, signal, onPart }
+      const ask = (onLetThrough: () => Promise<void>) => exchange({ ...asked, onLetThrough })
       return askHeld({ ask, holds: () => own.holds(), wait, signal: closing.signal })
     })
     calls.set(key, call)

@@ -29,6 +29,8 @@ export interface ExchangeCall {
   /** When the request came: it may have been held since. */
   askedAt: string
   signal: AbortSignal
+  /** Runs when no ceiling is in the way any longer, before each try. */
+  onLetThrough: () => Promise<void>
   /**
    * Gets the reply's bytes as they come, but for its end, which is given only when all is stored; null when what was
    * given is void, because another try begins.
@@ -66,7 +68,7 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
       call: await meteredOf(call),
       ask: () => ask(call),
       usageOf: ({ read }) => read.usage,
-      check: async () => {},
+      check: call.onLetThrough,
       signal,
     })
     const record = await store.putRecord(recordKey.exchange(key), {

@@ -6,6 +6,7 @@ import type { AnswerRecord, ExchangeRecord, HaltRecord } from '../../src/formats
 import { createBooks } from '../../src/record/books.ts'
 import { issueToken, revokeToken } from '../../src/record/grants.ts'
 import { readExchangeBody } from '../../src/record/exchange.ts'
+import { openHold } from '../../src/record/hold.ts'
 import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
 import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
 
@@ -292,6 +293,26 @@ describe('the gateway', () => {
     held.abort()
     expect([await asking, lab.asked.length]).toEqual(['AbortError', 1])
   })
+
+  test('is held by a ceiling no longer than that is in the way, however long the reply takes', async () => {
+    const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>()
+    const lab = await openGateway(async ({ response }) => {
+      await mayAnswer
+      sendJson(response, completion('Hello'))
+    })
+    const ceilings = createBooks(lab.store).ceilings('night')
+    const setTokens = (campaignTokens: number) =>
+      ceilings.change((state) => ({ state: { ...state, campaignTokens }, result: null }))
+    await setTokens(1)
+    const asking = post(lab.gateway, await lab.token(), ask('Hi'))
+    const hold = openHold(lab.store, { rollout: ROLLOUT, stage: 0, round: 0, n: 1 })
+    await expect.poll(async () => (await hold.read()).reason, { timeout: 5_000 }).toContain('the ceiling')
+    await setTokens(1_000_000)
+    await expect.poll(async () => (await hold.read()).reason, { timeout: 5_000 }).toBeNull()
+    expect(lab.asked.length).toBeLessThanOrEqual(1)
+    answer()
+    expect((await asking).status).toBe(200)
+  }, 20_000)
 
   test('passes on that a context is too long, and lets nobody in without a good token', async () => {
     const fault = { error: { message: 'maximum context length is 8', code: 'context_length_exceeded' } }
