@@ -8,6 +8,14 @@ export function kindOfRefusal(status: number, words: string): ModelError['kind']
   return saysTooLong(words) ? 'context' : 'refused'
 }
 
+/** What stands before an endpoint says so when that was asked and is at work still: the reply is charged for, and lost. */
+const OUT_OF_TIME = [504, 524]
+
+/** Whether an endpoint that refuses by a status surely did nothing that it charges for. */
+export function isFreeRefusal(status: number): boolean {
+  return !OUT_OF_TIME.includes(status)
+}
+
 /** What the header `retry-after` asks for, as seconds or as a date, in milliseconds; null without it. */
 export function readRetryAfter(headers: Headers | undefined): number | null {
   const text = headers?.get('retry-after') ?? ''

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
+import { standing } from '../../src/domain/account.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
 import { createBooks } from '../../src/record/books.ts'
@@ -158,6 +159,19 @@ describe('the gateway', () => {
     expect(lab.asked).toHaveLength(1)
     expect((await post(lab.gateway, token, ask('Hi'))).bytes).not.toBe(first.bytes)
     expect(lab.asked).toHaveLength(2)
+  })
+
+  test('counts a try in full that a proxy’s time was over for, and none that the provider refused', async () => {
+    const lab = await openGateway(({ n, response }) =>
+      n < 3
+        ? sendJson(response, { error: { message: 'no' } }, [504, 503][n - 1])
+        : sendJson(response, completion('Hi')),
+    )
+    await post(lab.gateway, await lab.token(), ask('Hi'))
+    const standingNow = async () => standing(await createBooks(lab.store).campaign('night').read(), null)
+    await expect.poll(async () => (await standingNow()).open.tokens, { timeout: 5_000 }).toBe(0)
+    const { spent, unknown } = await standingNow()
+    expect([spent.tokens, unknown.tokens > 1_000, unknown.tokens < 2_000]).toEqual([13, true, true])
   })
 
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
