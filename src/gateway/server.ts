@@ -111,8 +111,11 @@ export async function startGateway(options: {
     const body = await readBody(request)
     if (body === null)
       return sendError(response, 400, 'invalid_request', 'the request is not JSON with a list of `messages`')
-    const call = grant.isSelfTest && selfTest(grant.scaffold)
-    if (call) return answerSelfTest(body, call, response)
+    if (grant.isSelfTest) {
+      const call = selfTest(grant.scaffold)
+      if (call) return answerSelfTest(body, call, response)
+      return sendError(response, 400, 'self_test', `this gateway knows no self-test of ${grant.scaffold}`)
+    }
     await useLaunch(token, grant, (launch) => answer(launch, body, response))
   }
 

@@ -382,6 +382,13 @@ describe('the gateway', () => {
     expect((await post(lab.gateway, token, after('prchain-self-test\n'))).status).toBe(200)
     const broken = await post(lab.gateway, token, after('bash: not found'))
     expect([broken.status, broken.bytes]).toEqual([400, expect.stringContaining('bash: not found')])
+    // A worker of another version may know scaffolds that this gateway does not.
+    const unknown = await issueToken(lab.store, {
+      ...{ rollout: ROLLOUT, chain: 'acme__tool.1-2', stage: 0, round: '0', launch: 2 },
+      ...{ scaffold: 'newer', model: 'served', isSelfTest: true },
+    })
+    const refused = await post(lab.gateway, unknown, asked, AbortSignal.timeout(5_000))
+    expect([refused.status, refused.bytes]).toEqual([400, expect.stringContaining('no self-test of newer')])
     expect([lab.asked, await exchangesOf(lab)]).toEqual([[], []])
   })
 

@@ -80,7 +80,8 @@ export async function openGateway(
     })
     const gateway = await startGateway({
       ...{ store, exchange, normalisations: () => [], listen: { port: 0 }, redact, wait },
-      selfTest: () => ({ name: 'bash', arguments: { command: 'echo prchain-self-test' } }),
+      selfTest: (scaffold) =>
+        scaffold === 'test' ? { name: 'bash', arguments: { command: 'echo prchain-self-test' } } : null,
     })
     gateways.push(gateway)
     return gateway
