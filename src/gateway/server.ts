@@ -99,7 +99,7 @@ export async function startGateway(options: {
     // A connection that is kept alive outlives the socket: its client asks the next gateway.
     if (closing.signal.aborted) return void response.destroy()
     const path = (request.url ?? '').split('?')[0]
-    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
+    const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const grant = await findGrant(store, token)
     if (!grant) return sendError(response, 401, 'invalid_api_key', NO_GRANT)
     if (request.method === 'GET' && path === '/v1/models') {

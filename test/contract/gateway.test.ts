@@ -334,6 +334,8 @@ describe('the gateway', () => {
     const token = await lab.token()
     const refused = await post(lab.gateway, token, ask('Hi'))
     expect([refused.status, JSON.parse(refused.bytes)]).toEqual([400, fault])
+    const [models, headers] = [`${lab.gateway.baseUrl}/models`, { authorization: `bearer ${token}` }]
+    expect((await fetch(models, { headers })).status).toBe(200)
     for (const wrong of ['', 'none', token.replace(/.$/, (last) => (last === '0' ? '1' : '0'))]) {
       expect((await post(lab.gateway, wrong, ask('Hi'))).status).toBe(401)
     }
