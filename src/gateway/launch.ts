@@ -32,6 +32,8 @@ export class Launch {
   readonly conversations: Conversations
   #store: Store
   #answered = new Map<BlobRef, number>()
+  /** The place that was last claimed among equal requests. */
+  #claimed = new Map<BlobRef, number>()
   #answers = 0
   #held = new Set<string>()
   /** Answers of which nobody has shown yet that they came through, by exchange. */
@@ -86,14 +88,17 @@ export class Launch {
 
   /**
    * Claims the answer to a request: the first among its equals that was not given in full and that no client waits for.
-   * So a client whose connection broke gets the answer that it missed, and one that asks the same again gets another.
+   * So a client whose connection broke gets the answer that it missed, and one that asks the same again gets another. One
+   * that says itself that it tries again is given what was last claimed, which may have been lost on its way.
    */
-  claim(digest: BlobRef): Claim {
+  claim(digest: BlobRef, isRetry: boolean): Claim {
     const { rollout, stage, round } = this.grant
-    let n = this.#answered.get(digest) ?? 0
     const place = (at: number) => `${digest} ${at}`
+    const last = isRetry ? this.#claimed.get(digest) : undefined
+    let n = last === undefined || this.#held.has(place(last)) ? (this.#answered.get(digest) ?? 0) : last
     while (this.#held.has(place(n))) n++
     this.#held.add(place(n))
+    this.#claimed.set(digest, n)
     const key = exchangeKey(rollout, stage, readRound(round), digest, n)
     return {
       key,

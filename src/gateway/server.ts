@@ -116,13 +116,19 @@ export async function startGateway(options: {
       if (call) return answerSelfTest(body, call, response)
       return sendError(response, 400, 'self_test', `this gateway knows no self-test of ${grant.scaffold}`)
     }
-    await useLaunch(token, grant, (launch) => answer(launch, body, response))
+    // OpenAI's clients say which of their tries it is.
+    const isRetry = Number(request.headers['x-stainless-retry-count'] ?? 0) > 0
+    await useLaunch(token, grant, (launch) => answer(launch, { body, isRetry }, response))
   }
 
-  async function answer(launch: Launch, body: WireRequest, response: ServerResponse): Promise<void> {
+  async function answer(
+    launch: Launch,
+    { body, isRetry }: { body: WireRequest; isRetry: boolean },
+    response: ServerResponse,
+  ): Promise<void> {
     const digests = launch.conversations.digest(body.messages)
     await launch.acknowledge(body, digests)
-    const claim = launch.claim(digestOfWireRequest(body, digests, launch.grant.model))
+    const claim = launch.claim(digestOfWireRequest(body, digests, launch.grant.model), isRetry)
     let isDelivered = false
     try {
       const call = calls.get(claim.key) ?? start(claim.key, launch, { body, digests, digest: claim.digest })

@@ -92,6 +92,29 @@ describe('the gateway', () => {
     ])
   })
 
+  test('gives a client that says it tries again what it may have missed, and joins it to what is under way', async () => {
+    const release: (() => void)[] = []
+    const lab = await openGateway(async ({ n, response }) => {
+      if (n === 2) await new Promise<void>((resolve) => release.push(resolve))
+      sendJson(response, completion(`Reply ${n}`))
+    })
+    const token = await lab.token()
+    const retry = () => post(lab.gateway, token, ask('Hi'), undefined, { 'x-stainless-retry-count': '1' })
+    const first = await post(lab.gateway, token, ask('Hi'))
+    // The end of a reply can be lost between the gateway and the client, after it was sent.
+    expect((await retry()).bytes).toBe(first.bytes)
+    const gone = new AbortController()
+    const left = post(lab.gateway, token, ask('Hi'), gone.signal).catch((error: Error) => error.name)
+    while (lab.asked.length < 2) await sleep(5)
+    gone.abort()
+    expect(await left).toBe('AbortError')
+    const joined = retry()
+    await sleep(50)
+    release[0]!()
+    expect(JSON.parse((await joined).bytes).choices[0].message.content).toBe('Reply 2')
+    expect(lab.asked).toHaveLength(2)
+  })
+
   test('takes a request that goes on from the last answer before a kill as a sign that it came through', async () => {
     const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
     const goesOn = (reply: string) => ({

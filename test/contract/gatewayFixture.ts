@@ -206,10 +206,11 @@ export async function post(
   token: string,
   body: unknown,
   signal?: AbortSignal,
+  headers: Record<string, string> = {},
 ): Promise<{ status: number; bytes: string; type: string }> {
   const response = await fetch(`${gateway.baseUrl}/chat/completions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
     ...(signal ? { signal } : {}),
   })
