@@ -18,7 +18,10 @@ export interface Account {
   parts: Record<string, Spend>
   /** Calls under way, by the id of the try. */
   open: Record<string, Reservation>
-  /** Tries of which nobody knows what they cost: they broke off, or who made them died. They count in full. */
+  /**
+   * Tries of which nobody knows what they cost; they count in full. By the id of the try where who made it died, and the
+   * others, which broke off or were not counted, one sum for each part.
+   */
   unknown: Record<string, Reservation>
 }
 
@@ -69,7 +72,7 @@ export function reserve(
   const dead = Object.keys(account.open).filter(
     (one) => account.open[one]!.key === reservation.key && account.open[one]!.holder !== reservation.holder,
   )
-  const cleared = dead.reduce((before, one) => settle(before, one, null), account)
+  const cleared = dead.reduce(presumeDead, account)
   for (const [part, ceiling] of [
     [null, ceilings.whole],
     [reservation.part, ceilings.part],
@@ -89,14 +92,32 @@ export function settle(account: Account, id: string, actual: Spend | null): Acco
   const reservation = account.open[id] ?? account.unknown[id]
   if (!reservation || (actual === null && !account.open[id])) return account
   const open = without(account.open, id)
-  if (actual === null) return { ...account, open, unknown: { ...account.unknown, [id]: reservation } }
   const { part } = reservation
+  if (actual === null) {
+    const sum = plus(account.unknown[uncounted(part)] ?? NOTHING, reservation)
+    const whole = { ...sum, key: '', model: '', part, holder: '' }
+    return { ...account, open, unknown: { ...account.unknown, [uncounted(part)]: whole } }
+  }
   return {
     spent: plus(account.spent, actual),
     parts: part === '' ? account.parts : { ...account.parts, [part]: plus(account.parts[part] ?? NOTHING, actual) },
     open,
     unknown: without(account.unknown, id),
   }
+}
+
+/** Under its own id, since who made it may live after all and say what it did cost. */
+function presumeDead(account: Account, id: string): Account {
+  return {
+    ...account,
+    open: without(account.open, id),
+    unknown: { ...account.unknown, [id]: account.open[id]! },
+  }
+}
+
+/** Where the tries of a part are added up of which it will never be known: a provider may count none, of thousands. */
+function uncounted(part: string): string {
+  return `uncounted/${part}`
 }
 
 /** Whether the call could be made once what is open is settled for less. */

@@ -2,8 +2,11 @@ import type { ReplyPart } from '../model/port.ts'
 import { maskOf, type Found, type Secrets } from './redaction.ts'
 import { dataOf } from './wireReply.ts'
 
-/** So many events are held back at most: what begins like a secret and goes on so slowly is let go. */
-const MOST_HELD = 64
+/**
+ * So many events are held back beside those that may bring a secret by a character each: what begins like one while the
+ * reply goes on elsewhere is let go.
+ */
+const MOST_BESIDE = 64
 
 /** A part that is held back, and the texts in it that are added up from part to part. */
 interface Held {
@@ -26,10 +29,11 @@ interface Piece {
  */
 export async function* redactReply(parts: AsyncIterable<ReplyPart>, secrets: Secrets): AsyncGenerator<ReplyPart> {
   const held: Held[] = []
+  const mostHeld = secrets.longest + MOST_BESIDE
   for await (const part of parts) {
     held.push(readPart(part))
     const closed = countClosed(held, secrets)
-    for (const one of held.splice(0, Math.max(closed, held.length - MOST_HELD))) yield write(one, secrets)
+    for (const one of held.splice(0, Math.max(closed, held.length - mostHeld))) yield write(one, secrets)
   }
   for (const one of held) yield write(one, secrets)
 }

@@ -8,6 +8,8 @@ export interface Secrets {
   find: (text: string) => Found[]
   /** How many characters at the end of a text may be the beginning of a secret. */
   countOpen: (text: string) => number
+  /** The characters of the longest secret; 0 without any. */
+  longest: number
 }
 
 /** A secret in a text: its characters `[from, to)`. */
@@ -77,6 +79,7 @@ export function createSecrets(byKind: Readonly<Record<string, string | null>>): 
       })
       return Math.max(0, ...counts)
     },
+    longest: forms[0]?.length ?? 0,
   }
 }
 

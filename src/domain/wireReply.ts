@@ -60,7 +60,7 @@ export function isClosingEvent(event: string): boolean {
   if (data === '[DONE]') return true
   const body = parse(data)
   if (!body) return false
-  return (body.choices ?? []).some(({ finish_reason: reason }) => typeof reason === 'string') || isUsageAlone(body)
+  return (body.choices ?? []).some(({ finish_reason: reason }) => !!reason) || isUsageAlone(body)
 }
 
 function isUsageAlone({ choices = [], usage }: Body): boolean {
@@ -99,7 +99,8 @@ function readStream(text: string): ReturnType<typeof readWireReply> {
     usage = body.usage ?? usage
     const choice = body.choices?.find(({ index = 0 }) => index === 0)
     if (!choice) continue
-    finishReason = choice.finish_reason ?? finishReason
+    // Some providers write it as an empty text until there is one.
+    finishReason = choice.finish_reason || finishReason
     for (const [name, value] of Object.entries(choice.delta ?? {})) {
       if (name === 'tool_calls') addCalls(calls, value as CallDelta[] | null)
       else if (name !== 'role' && typeof value === 'string')

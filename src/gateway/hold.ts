@@ -13,7 +13,8 @@ export class UnwantedCallError extends Error {
  * whose client waits. Throws {@link UnwantedCallError} when it is held and nobody waits.
  */
 export async function askHeld<T>(options: {
-  ask: () => Promise<T>
+  /** Runs what it is given once no ceiling is in the way: the reply may take long. */
+  ask: (onLetThrough: () => Promise<void>) => Promise<T>
   /** Of the launches whose clients wait; none when nobody does. */
   holds: () => readonly Ledger<Hold>[]
   wait: (ms: number, signal: AbortSignal) => Promise<void>
@@ -22,11 +23,14 @@ export async function askHeld<T>(options: {
 }): Promise<T> {
   const { ask, holds, wait, signal } = options
   const held = new Set<Ledger<Hold>>()
+  // A gateway that was here before may have put a hold on record.
+  const release = async () => {
+    for (const hold of new Set([...held, ...holds()])) await say(hold, null)
+  }
   for (;;) {
     try {
-      const answer = await ask()
-      // A gateway that was here before may have put a hold on record.
-      for (const hold of new Set([...held, ...holds()])) await say(hold, null)
+      const answer = await ask(release)
+      await release()
       return answer
     } catch (error) {
       const { name, message } = error as Error

@@ -32,6 +32,8 @@ export class Launch {
   readonly conversations: Conversations
   #store: Store
   #answered = new Map<BlobRef, number>()
+  /** The place that was last claimed among equal requests. */
+  #claimed = new Map<BlobRef, number>()
   #answers = 0
   #held = new Set<string>()
   /** Answers of which nobody has shown yet that they came through, by exchange. */
@@ -48,9 +50,15 @@ export class Launch {
   /**
    * Opens a launch with what is on record of it, so that a gateway goes on where another ended. Whether the last answer
    * came through before that one died, and those that were under way with it, is not known: they are given once more to
-   * who asks for them.
+   * who asks for them. One that this gateway had open before knows it: `undelivered` are those that did not.
    */
-  static async open(store: Store, grant: Grant, list: readonly Normalisation[]): Promise<Launch> {
+  static async open(options: {
+    store: Store
+    grant: Grant
+    normalisations: readonly Normalisation[]
+    undelivered: readonly string[] | null
+  }): Promise<Launch> {
+    const { store, grant, normalisations: list, undelivered } = options
     const launch = new Launch(store, grant, list)
     const { rollout, stage, round, launch: n } = grant
     const keys = await store.listRecords(recordKey.answers(rollout, stage, readRound(round), n))
@@ -59,8 +67,9 @@ export class Launch {
     launch.#answers = keys.length
     const last = answers.at(-1)
     if (!last) return launch
+    const open = new Set(undelivered ?? [last.exchange, ...last.open])
     for (const answer of answers) {
-      if (answer !== last && !last.open.includes(answer.exchange)) continue
+      if (!open.has(answer.exchange)) continue
       launch.#open.set(answer.exchange, answer)
       launch.#answered.set(answer.digest, Math.min(launch.#answered.get(answer.digest)!, answer.n))
     }
@@ -72,16 +81,24 @@ export class Launch {
     return launch
   }
 
+  /** The answers of which it is not known that they came through, by exchange. */
+  undelivered(): string[] {
+    return [...this.#open.keys()]
+  }
+
   /**
    * Claims the answer to a request: the first among its equals that was not given in full and that no client waits for.
-   * So a client whose connection broke gets the answer that it missed, and one that asks the same again gets another.
+   * So a client whose connection broke gets the answer that it missed, and one that asks the same again gets another. One
+   * that says itself that it tries again is given what was last claimed, which may have been lost on its way.
    */
-  claim(digest: BlobRef): Claim {
+  claim(digest: BlobRef, isRetry: boolean): Claim {
     const { rollout, stage, round } = this.grant
-    let n = this.#answered.get(digest) ?? 0
     const place = (at: number) => `${digest} ${at}`
+    const last = isRetry ? this.#claimed.get(digest) : undefined
+    let n = last === undefined || this.#held.has(place(last)) ? (this.#answered.get(digest) ?? 0) : last
     while (this.#held.has(place(n))) n++
     this.#held.add(place(n))
+    this.#claimed.set(digest, n)
     const key = exchangeKey(rollout, stage, readRound(round), digest, n)
     return {
       key,

@@ -3,15 +3,17 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { once } from 'node:events'
 import type { AddressInfo, Server } from 'node:net'
 import { dirname } from 'node:path'
-import { readRound, recordKey, splitRound } from '../domain/identifiers.ts'
+import { readRound, splitRound } from '../domain/identifiers.ts'
 import type { Redact } from '../domain/redaction.ts'
 import { isEventStream } from '../domain/wireReply.ts'
 import { digestOfWireRequest, type Normalisation, type WireRequest } from '../domain/wireRequest.ts'
-import type { Grant, HaltRecord } from '../formats/exchange.ts'
+import type { Grant } from '../formats/exchange.ts'
 import type { ModelError, Play } from '../model/port.ts'
 import type { Exchange, Exchanged } from '../record/exchange.ts'
 import type { Store } from '../store/port.ts'
 import { GatewayCall } from './call.ts'
+import { NO_GRANT, sendError, sendJson, sendTooLong } from './errors.ts'
+import { putHalt } from './halt.ts'
 import { askHeld } from './hold.ts'
 import { findGrant, TOKEN, TOKEN_MASK } from '../record/grants.ts'
 import { Launch, type Claim } from './launch.ts'
@@ -57,6 +59,8 @@ export async function startGateway(options: {
 }): Promise<Gateway> {
   const { store, exchange, normalisations, selfTest, listen, redact, wait } = options
   const launches = new Map<string, { opening: Promise<Launch>; users: number }>()
+  /** Of launches that were in memory and are no longer: which of their answers did not come through. */
+  const left = new Map<string, readonly string[]>()
   const calls = new Map<string, GatewayCall>()
   /** No call begins any longer, and none is held. */
   const closing = new AbortController()
@@ -65,7 +69,7 @@ export async function startGateway(options: {
 
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
-      if (response.headersSent) response.destroy()
+      if (response.headersSent || closing.signal.aborted) response.destroy()
       else sendError(response, 500, 'gateway_failed', redact((error as Error).message))
     })
   })
@@ -95,7 +99,7 @@ export async function startGateway(options: {
     // A connection that is kept alive outlives the socket: its client asks the next gateway.
     if (closing.signal.aborted) return void response.destroy()
     const path = (request.url ?? '').split('?')[0]
-    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
+    const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const grant = await findGrant(store, token)
     if (!grant) return sendError(response, 401, 'invalid_api_key', NO_GRANT)
     if (request.method === 'GET' && path === '/v1/models') {
@@ -107,15 +111,24 @@ export async function startGateway(options: {
     const body = await readBody(request)
     if (body === null)
       return sendError(response, 400, 'invalid_request', 'the request is not JSON with a list of `messages`')
-    const call = grant.isSelfTest && selfTest(grant.scaffold)
-    if (call) return answerSelfTest(body, call, response)
-    await useLaunch(token, grant, (launch) => answer(launch, body, response))
+    if (grant.isSelfTest) {
+      const call = selfTest(grant.scaffold)
+      if (call) return answerSelfTest(body, call, response)
+      return sendError(response, 400, 'self_test', `this gateway knows no self-test of ${grant.scaffold}`)
+    }
+    // OpenAI's clients say which of their tries it is.
+    const isRetry = Number(request.headers['x-stainless-retry-count'] ?? 0) > 0
+    await useLaunch(token, grant, (launch) => answer(launch, { body, isRetry }, response))
   }
 
-  async function answer(launch: Launch, body: WireRequest, response: ServerResponse): Promise<void> {
+  async function answer(
+    launch: Launch,
+    { body, isRetry }: { body: WireRequest; isRetry: boolean },
+    response: ServerResponse,
+  ): Promise<void> {
     const digests = launch.conversations.digest(body.messages)
     await launch.acknowledge(body, digests)
-    const claim = launch.claim(digestOfWireRequest(body, digests, launch.grant.model))
+    const claim = launch.claim(digestOfWireRequest(body, digests, launch.grant.model), isRetry)
     let isDelivered = false
     try {
       const call = calls.get(claim.key) ?? start(claim.key, launch, { body, digests, digest: claim.digest })
@@ -136,7 +149,8 @@ export async function startGateway(options: {
     const play = playOf(grant)
     const call = new GatewayCall((own, onPart) => {
       const prefix = launch.conversations.prefixOf(key, digests)
-      const ask = () => exchange({ key, digest, grant, request: body, prefix, play, askedAt, signal, onPart })
+      const asked = { key, digest, grant, request: body, prefix, play, askedAt, signal, onPart }
+      const ask = (onLetThrough: () => Promise<void>) => exchange({ ...asked, onLetThrough })
       return askHeld({ ask, holds: () => own.holds(), wait, signal: closing.signal })
     })
     calls.set(key, call)
@@ -203,31 +217,30 @@ export async function startGateway(options: {
 
   /** A context that is too long is the scaffold's to deal with; all else halts the launch, and the client is held. */
   async function refuse(error: unknown, response: ServerResponse, grant: Grant): Promise<false> {
-    const { name, kind, answer, message } = error as ModelError
+    const { name, kind, answer } = error as ModelError
     if (name === 'ModelError' && kind === 'context' && answer && !response.headersSent) {
-      response.writeHead(answer.status, { 'content-type': answer.contentType })
-      response.end(redact(answer.text))
+      sendTooLong(response, { ...answer, text: redact(answer.text) })
       return false
     }
     if (closing.signal.aborted || name === 'UnwantedCallError') {
       response.destroy()
       return false
     }
-    const { rollout, stage, round, launch } = grant
-    const halt: HaltRecord = {
-      format: 'prchain.halt/1',
-      type: haltTypeOf(error),
-      reason: redact(message),
-      at: new Date().toISOString(),
-    }
-    await store.putRecord(recordKey.halt(rollout, stage, readRound(round), launch), halt)
+    await putHalt({
+      store,
+      grant,
+      error,
+      redact,
+      wait: (ms) => wait(ms, closing.signal),
+      isWanted: () => !response.destroyed,
+    })
     if (!response.destroyed) await once(response, 'close')
     return false
   }
 
   /** Acts with a token's launch. Those that were used last are kept in memory; another is opened again from the record. */
   async function useLaunch(token: string, grant: Grant, act: (launch: Launch) => Promise<void>): Promise<void> {
-    const entry = launches.get(token) ?? { opening: Launch.open(store, grant, normalisationsOf(grant)), users: 0 }
+    const entry = launches.get(token) ?? { opening: openLaunch(token, grant), users: 0 }
     launches.delete(token)
     launches.set(token, entry)
     entry.opening.catch(() => launches.delete(token))
@@ -236,15 +249,18 @@ export async function startGateway(options: {
       await act(await entry.opening)
     } finally {
       entry.users--
-      for (const [other, { users }] of launches) {
+      for (const [other, { opening, users }] of launches) {
         if (launches.size <= MOST_LAUNCHES) break
-        if (users === 0) launches.delete(other)
+        if (users > 0) continue
+        launches.delete(other)
+        void opening.then((launch) => left.set(other, launch.undelivered())).catch(() => {})
       }
     }
   }
 
-  function normalisationsOf({ scaffold }: Grant): readonly Normalisation[] {
-    return [TOKENS, ...normalisations(scaffold)]
+  function openLaunch(token: string, grant: Grant): Promise<Launch> {
+    const list = [TOKENS, ...normalisations(grant.scaffold)]
+    return Launch.open({ store, grant, normalisations: list, undelivered: left.get(token) ?? null })
   }
 
   async function close(): Promise<void> {
@@ -257,16 +273,7 @@ export async function startGateway(options: {
   }
 }
 
-/** By its first words, as OpenAI's own, clients tell it from a request that is wrong, and do not ask again. */
-const NO_GRANT = 'Incorrect API key provided: this token stands for no round that is under way'
 const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
-
-/** The type of failure, as in `domain/failure.ts`, that parks the chain of a halted launch. */
-function haltTypeOf(error: unknown): string {
-  const { name } = error as Error
-  if (name === 'ModelUnavailableError') return 'ModelUnavailable'
-  return name === 'ModelError' ? 'ModelRefused' : 'InfrastructureUnavailable'
-}
 
 function playOf({ chain, rollout, stage, round }: Grant): Play {
   const { phase, round: number } = splitRound(readRound(round))
@@ -287,13 +294,4 @@ async function readBody(request: IncomingMessage): Promise<WireRequest | null> {
   } catch {
     return null
   }
-}
-
-function sendError(response: ServerResponse, status: number, code: string, message: string): void {
-  sendJson(response, status, { error: { message, type: 'invalid_request_error', param: null, code } })
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(body))
 }

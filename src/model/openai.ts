@@ -5,7 +5,7 @@ import { toolCall, type ChatReply, type ChatRequest } from '../formats/chat.ts'
 import { fetchPatiently } from './patientFetch.ts'
 import { playHeaders } from './playHeaders.ts'
 import { ModelError, type ChatModel } from './port.ts'
-import { kindOfRefusal, readRetryAfter, wasNeverSent } from './refusal.ts'
+import { isFreeRefusal, kindOfRefusal, readRetryAfter, wasNeverSent } from './refusal.ts'
 import { foldChunks } from './stream.ts'
 
 const count = z
@@ -161,7 +161,7 @@ function translate(error: unknown, model: string): unknown {
     const isPassing = kind === 'busy' || kind === 'unavailable'
     return new ModelError(kind, message, isPassing ? readRetryAfter(error.headers) : null, {
       cause: error,
-      isFree: true,
+      isFree: isFreeRefusal(error.status as number),
     })
   }
   if (error instanceof SyntaxError) return new ModelError('malformed', message, null, { cause: error })

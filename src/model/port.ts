@@ -75,7 +75,7 @@ export class ModelError extends Error {
   readonly retryAfterMs: number | null
   /** The provider's answer, for those who pass it on; null where there was none or nobody does. */
   readonly answer: ProviderAnswer | null
-  /** Whether the provider surely did nothing that it charges for: it answered with an error, or was not reached. */
+  /** Whether the provider surely did nothing that it charges for: it answered with an error, other than that of a proxy whose time was over, or was not reached. */
   readonly isFree: boolean
   constructor(
     kind: ModelError['kind'],

@@ -3,7 +3,7 @@ import { fetchPatiently } from './patientFetch.ts'
 import { isClosingEvent, isEventStream, readWireReply, type WireReply } from '../domain/wireReply.ts'
 import { playHeaders } from './playHeaders.ts'
 import { ModelError, type CallOptions, type Provider, type ProviderReply, type ReplyPart } from './port.ts'
-import { kindOfRefusal, readRetryAfter, wasNeverSent } from './refusal.ts'
+import { isFreeRefusal, kindOfRefusal, readRetryAfter, wasNeverSent } from './refusal.ts'
 
 const EVENT_END = /\r?\n\r?\n/
 const MOST_ERROR_CHARACTERS = 20_000
@@ -110,7 +110,10 @@ async function refusalOf(response: Response, contentType: string): Promise<Model
   const answer = { status, contentType, text }
   const kind = kindOfRefusal(status, text)
   const isPassing = kind === 'busy' || kind === 'unavailable'
-  return new ModelError(kind, message, isPassing ? readRetryAfter(response.headers) : null, { answer, isFree: true })
+  return new ModelError(kind, message, isPassing ? readRetryAfter(response.headers) : null, {
+    answer,
+    isFree: isFreeRefusal(status),
+  })
 }
 
 function describe(error: unknown): string {

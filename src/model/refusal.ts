@@ -1,10 +1,19 @@
+import { saysTooLong } from '../domain/contextLimit.ts'
 import type { ModelError } from './port.ts'
 
 /** What an endpoint's refusal means, by its status and its words. */
 export function kindOfRefusal(status: number, words: string): ModelError['kind'] {
   if (status === 429) return 'busy'
   if (status >= 500 || status === 408 || status === 409) return 'unavailable'
-  return /context_length|maximum context|too many tokens/i.test(words) ? 'context' : 'refused'
+  return saysTooLong(words) ? 'context' : 'refused'
+}
+
+/** What stands before an endpoint says so when that was asked and is at work still: the reply is charged for, and lost. */
+const OUT_OF_TIME = [504, 524]
+
+/** Whether an endpoint that refuses by a status surely did nothing that it charges for. */
+export function isFreeRefusal(status: number): boolean {
+  return !OUT_OF_TIME.includes(status)
 }
 
 /** What the header `retry-after` asks for, as seconds or as a date, in milliseconds; null without it. */

@@ -35,7 +35,8 @@ export async function foldChunks(chunks: AsyncIterable<unknown>): Promise<unknow
     const [first] = choices ?? []
     if (!first) continue
     const { finish_reason: reason, delta, ...others } = first
-    finishReason = reason ?? finishReason
+    // Some providers write it as an empty text until there is one.
+    finishReason = reason || finishReason
     add(choice, others)
     const { tool_calls: deltas, role: _, ...members } = delta ?? {}
     add(message, members)

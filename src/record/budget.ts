@@ -71,13 +71,14 @@ export function createBudget(options: {
 
   return {
     async reserve(call, signal) {
-      const shares = await sharesOf(call)
-      const unheld = shares.find(({ ceilings: { whole, part } }) => (whole.microUsd ?? part.microUsd) !== null)
-      if (unheld && !call.isPriced) {
-        throw new CeilingReachedError({ of: unheld.of, campaign: campaignOf(call), unpriced: call.model })
-      }
       const id = `${call.key}#${holder}.${tries++}`
       for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+        // A ceiling may be raised while it waits.
+        const shares = await sharesOf(call)
+        const unheld = shares.find(({ ceilings: { whole, part } }) => (whole.microUsd ?? part.microUsd) !== null)
+        if (unheld && !call.isPriced) {
+          throw new CeilingReachedError({ of: unheld.of, campaign: campaignOf(call), unpriced: call.model })
+        }
         const refused = await reserveAll(shares, id, call)
         if (!refused) return { settle: (actual) => settleAll(shares, id, actual) }
         if (waitedMs % (LOOK_MS * 4) === 0 && (await reconcile(refused.share.ledger))) continue

@@ -29,6 +29,8 @@ export interface ExchangeCall {
   /** When the request came: it may have been held since. */
   askedAt: string
   signal: AbortSignal
+  /** Runs when no ceiling is in the way any longer, before each try. */
+  onLetThrough: () => Promise<void>
   /**
    * Gets the reply's bytes as they come, but for its end, which is given only when all is stored; null when what was
    * given is void, because another try begins.
@@ -66,7 +68,7 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
       call: await meteredOf(call),
       ask: () => ask(call),
       usageOf: ({ read }) => read.usage,
-      check: async () => {},
+      check: call.onLetThrough,
       signal,
     })
     const record = await store.putRecord(recordKey.exchange(key), {
@@ -150,11 +152,18 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
   }
 }
 
-/** What a request says of the length of its reply. */
+/**
+ * What a request says of the length of its reply. Of two limits the larger counts, since providers know one of them; one
+ * that is no count, as -1 for none, is none.
+ */
 function outputOf(request: WireRequest): Pick<Metered, 'maxTokens' | 'choices'> {
   const { max_completion_tokens: newer, max_tokens: older, n } = request as Record<string, unknown>
-  const most = [newer, older].find((one) => typeof one === 'number')
-  return { maxTokens: most ?? null, choices: typeof n === 'number' ? n : 1 }
+  const limits = [newer, older].filter(isCount)
+  return { maxTokens: limits.length === 0 ? null : Math.max(...limits), choices: isCount(n) ? n : 1 }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0
 }
 
 /** The body of a stored exchange's reply. */

@@ -25,7 +25,10 @@ export interface Ledger<S> {
    * when another process was first. Throws what the store throws.
    */
   change<R>(make: (state: S) => Change<S, R>): Promise<R>
-  /** The same for a change that nobody waits for: it is put with the next one, or after half a second. */
+  /**
+   * The same for a change that nobody waits for: it is put with the next one, or after half a second, and tried again for
+   * as long as this process lives.
+   */
   changeLater(make: (state: S) => S): void
   /** The state as it stands. */
   read(): Promise<S>
@@ -54,13 +57,16 @@ export function createLedger<S>(options: {
 
   return {
     change: <R>(make: (state: S) => Change<S, R>) => enqueue(make, write) as Promise<R>,
-    changeLater(make) {
-      const lazily = () => (timer ??= setTimeout(() => void write(), LAZY_MS).unref())
-      // A settlement that cannot be written now is found again from the record of its call.
-      enqueue((state) => ({ state: make(state), result: null }), lazily).catch(() => {})
-    },
+    changeLater,
     read: () => enqueue((state) => ({ state, result: state }), write) as Promise<S>,
     flush: () => write(),
+  }
+
+  function changeLater(make: (state: S) => S): void {
+    const lazily = () => (timer ??= setTimeout(() => void write(), LAZY_MS).unref())
+    enqueue((state) => ({ state: make(state), result: null }), lazily).catch(() => {
+      setTimeout(() => changeLater(make), LAZY_MS).unref()
+    })
   }
 
   function enqueue(make: Waiting<S>['make'], then: () => unknown): Promise<unknown> {

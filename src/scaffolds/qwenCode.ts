@@ -1,3 +1,4 @@
+import { saysTooLong } from '../domain/contextLimit.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import { launchByNode, readLauncherEnding } from './launcher.ts'
 import type { Scaffold } from './port.ts'
@@ -72,9 +73,6 @@ return { status: code === 53 ? 'max-session-turns' : null, fault, trajectory }
 /** What qwen-code says of its end, as far as the round is over by it. */
 const ENDINGS: Readonly<Record<string, RoundEnding>> = { success: 'submitted', 'max-session-turns': 'step-limit' }
 
-/** What providers say of a context that is too long, as qwen-code passes it on once it could not shorten it either. */
-const TOO_LONG = /context_length|maximum context|context window|too many tokens/i
-
 /** The real qwen-code from npm, unmodified. It goes on with its conversation over rounds and stages. */
 export const qwenCode: Scaffold = {
   name: 'qwen-code',
@@ -114,7 +112,8 @@ export const qwenCode: Scaffold = {
   readEnding: (outcome) =>
     readLauncherEnding(
       outcome,
-      (status, fault) => ENDINGS[status] ?? (TOO_LONG.test(fault) ? 'context-exceeded' : undefined),
+      // It could not shorten it either.
+      (status, fault) => ENDINGS[status] ?? (saysTooLong(fault) ? 'context-exceeded' : undefined),
       (fault) => /^No saved session found/m.test(fault),
     ),
 }

@@ -8,8 +8,11 @@ import type { StepFacts } from '../../src/activities/stepFacts.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
 import type { AnswerRecord, ExchangeRecord, HaltRecord } from '../../src/formats/exchange.ts'
 import type { StageResult } from '../../src/formats/rollout.ts'
+import { standing } from '../../src/domain/account.ts'
+import { createBooks } from '../../src/record/books.ts'
 import { issueToken, revokeToken } from '../../src/record/grants.ts'
 import { readExchangeBody } from '../../src/record/exchange.ts'
+import { openHold } from '../../src/record/hold.ts'
 import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
 import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
 
@@ -123,6 +126,29 @@ describe('the gateway', () => {
     ])
   })
 
+  test('gives a client that says it tries again what it may have missed, and joins it to what is under way', async () => {
+    const release: (() => void)[] = []
+    const lab = await openGateway(async ({ n, response }) => {
+      if (n === 2) await new Promise<void>((resolve) => release.push(resolve))
+      sendJson(response, completion(`Reply ${n}`))
+    })
+    const token = await lab.token()
+    const retry = () => post(lab.gateway, token, ask('Hi'), undefined, { 'x-stainless-retry-count': '1' })
+    const first = await post(lab.gateway, token, ask('Hi'))
+    // The end of a reply can be lost between the gateway and the client, after it was sent.
+    expect((await retry()).bytes).toBe(first.bytes)
+    const gone = new AbortController()
+    const left = post(lab.gateway, token, ask('Hi'), gone.signal).catch((error: Error) => error.name)
+    while (lab.asked.length < 2) await sleep(5)
+    gone.abort()
+    expect(await left).toBe('AbortError')
+    const joined = retry()
+    await sleep(50)
+    release[0]!()
+    expect(JSON.parse((await joined).bytes).choices[0].message.content).toBe('Reply 2')
+    expect(lab.asked).toHaveLength(2)
+  })
+
   test('takes a request that goes on from the last answer before a kill as a sign that it came through', async () => {
     const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
     const goesOn = (reply: string) => ({
@@ -159,6 +185,50 @@ describe('the gateway', () => {
     expect(lab.asked).toHaveLength(3)
     for (const content of ['a', 'b', 'c']) expect(replies).not.toContain((await post(later, token, ask(content))).bytes)
     expect(lab.asked).toHaveLength(6)
+  })
+
+  test('sets aside no less for a request whose limit of output is none', async () => {
+    const set: number[] = []
+    const lab = await openGateway(async ({ response }) => {
+      const { open } = await createBooks(lab.store).campaign('night').read()
+      set.push(...Object.values(open).map(({ tokens }) => tokens))
+      sendJson(response, completion('Hello'))
+    })
+    const token = await lab.token()
+    const limits = [
+      {},
+      { max_tokens: -1_000_000 },
+      { max_tokens: 5, max_completion_tokens: 100 },
+      { n: -3, max_tokens: 100 },
+    ]
+    for (const [index, limit] of limits.entries()) await post(lab.gateway, token, { ...ask(String(index)), ...limit })
+    const [none, negative, two, choices] = set.map((tokens) => tokens - 1_000)
+    expect(negative).toBeGreaterThanOrEqual(none!)
+    expect(two).toBeGreaterThanOrEqual(none! + 100)
+    expect(choices).toBeGreaterThanOrEqual(none! + 100)
+  })
+
+  test('knows of more launches than it keeps in memory what they were given', async () => {
+    const lab = await openGateway(({ n, response }) => sendJson(response, completion(`Reply ${n}`)))
+    const token = await lab.token()
+    const first = await post(lab.gateway, token, ask('Hi'))
+    for (let n = 2; n < 70; n++) await post(lab.gateway, await lab.token(n), ask('Hi'))
+    expect(lab.asked).toHaveLength(1)
+    expect((await post(lab.gateway, token, ask('Hi'))).bytes).not.toBe(first.bytes)
+    expect(lab.asked).toHaveLength(2)
+  })
+
+  test('counts a try in full that a proxy’s time was over for, and none that the provider refused', async () => {
+    const lab = await openGateway(({ n, response }) =>
+      n < 3
+        ? sendJson(response, { error: { message: 'no' } }, [504, 503][n - 1])
+        : sendJson(response, completion('Hi')),
+    )
+    await post(lab.gateway, await lab.token(), ask('Hi'))
+    const standingNow = async () => standing(await createBooks(lab.store).campaign('night').read(), null)
+    await expect.poll(async () => (await standingNow()).open.tokens, { timeout: 5_000 }).toBe(0)
+    const { spent, unknown } = await standingNow()
+    expect([spent.tokens, unknown.tokens > 1_000, unknown.tokens < 2_000]).toEqual([13, true, true])
   })
 
   test('streams what is streamed, holds its end until it is stored, and replays it as a stream', async () => {
@@ -276,12 +346,53 @@ describe('the gateway', () => {
     expect(await asking).toBe('AbortError')
   })
 
+  test('holds the request while its store cannot be written to, and asks for it no more than once', async () => {
+    const lab = await openGateway(({ response }) => sendJson(response, completion('Hello')))
+    const [token, held, { putBlob, putRecord }] = [await lab.token(), new AbortController(), { ...lab.store }]
+    let isFull = true
+    const failing = <T>(put: () => Promise<T>) => (isFull ? Promise.reject(new Error('no room')) : put())
+    lab.store.putBlob = (content) => failing(() => putBlob(content))
+    lab.store.putRecord = (key, value) =>
+      key.includes('/halts/') ? failing(() => putRecord(key, value)) : putRecord(key, value)
+    const asking = post(lab.gateway, token, ask('Hi'), held.signal).catch((error: Error) => error.name)
+    while (lab.asked.length === 0) await sleep(5)
+    expect(await Promise.race([asking, sleep(300, 'held')])).toBe('held')
+    isFull = false
+    const halt = () => lab.store.getRecord<HaltRecord>(recordKey.halt(ROLLOUT, 0, 0, 1))
+    while (!(await halt())) await sleep(20)
+    expect(await halt()).toMatchObject({ type: 'InfrastructureUnavailable', reason: 'no room' })
+    held.abort()
+    expect([await asking, lab.asked.length]).toEqual(['AbortError', 1])
+  })
+
+  test('is held by a ceiling no longer than that is in the way, however long the reply takes', async () => {
+    const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>()
+    const lab = await openGateway(async ({ response }) => {
+      await mayAnswer
+      sendJson(response, completion('Hello'))
+    })
+    const ceilings = createBooks(lab.store).ceilings('night')
+    const setTokens = (campaignTokens: number) =>
+      ceilings.change((state) => ({ state: { ...state, campaignTokens }, result: null }))
+    await setTokens(1)
+    const asking = post(lab.gateway, await lab.token(), ask('Hi'))
+    const hold = openHold(lab.store, { rollout: ROLLOUT, stage: 0, round: 0, n: 1 })
+    await expect.poll(async () => (await hold.read()).reason, { timeout: 5_000 }).toContain('the ceiling')
+    await setTokens(1_000_000)
+    await expect.poll(async () => (await hold.read()).reason, { timeout: 5_000 }).toBeNull()
+    expect(lab.asked.length).toBeLessThanOrEqual(1)
+    answer()
+    expect((await asking).status).toBe(200)
+  }, 20_000)
+
   test('passes on that a context is too long, and lets nobody in without a good token', async () => {
     const fault = { error: { message: 'maximum context length is 8', code: 'context_length_exceeded' } }
     const lab = await openGateway(({ response }) => sendJson(response, fault, 400))
     const token = await lab.token()
     const refused = await post(lab.gateway, token, ask('Hi'))
     expect([refused.status, JSON.parse(refused.bytes)]).toEqual([400, fault])
+    const [models, headers] = [`${lab.gateway.baseUrl}/models`, { authorization: `bearer ${token}` }]
+    expect((await fetch(models, { headers })).status).toBe(200)
     for (const wrong of ['', 'none', token.replace(/.$/, (last) => (last === '0' ? '1' : '0'))]) {
       expect((await post(lab.gateway, wrong, ask('Hi'))).status).toBe(401)
     }
@@ -289,6 +400,16 @@ describe('the gateway', () => {
     expect((await post(lab.gateway, token, ask('Hi'))).status).toBe(401)
     expect((await post(lab.gateway, await lab.token(2), { prompt: 'Hi' })).status).toBe(400)
     expect(lab.asked).toHaveLength(1)
+  })
+
+  test('says in OpenAI’s words what another provider says in its own of a context that is too long', async () => {
+    const said = { error: { code: '1261', message: 'Prompt exceeds max length' } }
+    const lab = await openGateway(({ response }) => sendJson(response, said, 400))
+    const { status, bytes } = await post(lab.gateway, await lab.token(), ask('Hi'), AbortSignal.timeout(5_000))
+    const { error } = JSON.parse(bytes) as { error: { code: string; message: string } }
+    expect([status, error.code]).toEqual([400, 'context_length_exceeded'])
+    expect(error.message).toContain("This model's maximum context length")
+    expect(error.message).toContain("'Prompt exceeds max length'")
   })
 
   test('answers a self-test by itself: one tool call, then the word when it was made, else why not', async () => {
@@ -320,6 +441,13 @@ describe('the gateway', () => {
     expect((await post(lab.gateway, token, after('prchain-self-test\n'))).status).toBe(200)
     const broken = await post(lab.gateway, token, after('bash: not found'))
     expect([broken.status, broken.bytes]).toEqual([400, expect.stringContaining('bash: not found')])
+    // A worker of another version may know scaffolds that this gateway does not.
+    const unknown = await issueToken(lab.store, {
+      ...{ rollout: ROLLOUT, chain: 'acme__tool.1-2', stage: 0, round: '0', launch: 2 },
+      ...{ scaffold: 'newer', model: 'served', isSelfTest: true },
+    })
+    const refused = await post(lab.gateway, unknown, asked, AbortSignal.timeout(5_000))
+    expect([refused.status, refused.bytes]).toEqual([400, expect.stringContaining('no self-test of newer')])
     expect([lab.asked, await exchangesOf(lab)]).toEqual([[], []])
   })
 

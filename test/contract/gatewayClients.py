@@ -98,6 +98,7 @@ say(
 say('litellm tools', calls=calls_of(complete('litellm tools', tools=TOOLS).choices[0].message))
 say('litellm stream', **fold(complete('litellm stream', **streamed)))
 say('litellm too long', failure=failure(lambda: complete('litellm too long')))
+say('litellm too long for another', failure=failure(lambda: complete('too long for another')))
 through['api_key'] = REVOKED
 say('litellm revoked', failure=failure(lambda: complete('litellm')))
 

@@ -30,6 +30,8 @@ export function createAnswer(): { answer: Answer; release: () => void } {
       for (const part of parts) response.write(part)
       response.end()
     }
+    if (asked === 'too long for another')
+      return sendJson(response, { error: { code: '1261', message: 'Prompt exceeds max length' } }, 400)
     if (asked.endsWith('too long'))
       return sendJson(
         response,
@@ -96,5 +98,6 @@ export const SEEN_BY_LITELLM = {
   'litellm tools': { calls: CALLS_SEEN },
   'litellm stream': STREAM_SEEN,
   'litellm too long': { failure: ['ContextWindowExceededError', 400, null] },
+  'litellm too long for another': { failure: ['ContextWindowExceededError', 400, null] },
   'litellm revoked': { failure: ['AuthenticationError', 401, null] },
 }

@@ -80,7 +80,8 @@ export async function openGateway(
     })
     const gateway = await startGateway({
       ...{ store, exchange, normalisations: () => [], listen: { port: 0 }, redact, wait },
-      selfTest: () => ({ name: 'bash', arguments: { command: 'echo prchain-self-test' } }),
+      selfTest: (scaffold) =>
+        scaffold === 'test' ? { name: 'bash', arguments: { command: 'echo prchain-self-test' } } : null,
     })
     gateways.push(gateway)
     return gateway
@@ -205,10 +206,11 @@ export async function post(
   token: string,
   body: unknown,
   signal?: AbortSignal,
+  headers: Record<string, string> = {},
 ): Promise<{ status: number; bytes: string; type: string }> {
   const response = await fetch(`${gateway.baseUrl}/chat/completions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
     ...(signal ? { signal } : {}),
   })

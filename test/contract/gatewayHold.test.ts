@@ -58,6 +58,16 @@ describe('a call that a ceiling is in the way of', () => {
     expect(await hold(1).read()).toEqual({ reason: null })
   })
 
+  test('is no longer held once it is let through, while its reply is under way', async () => {
+    const hold = openHolds()(1)
+    await hold.change(() => ({ state: { reason: 'reached' }, result: null }))
+    const ask = async (onLetThrough: () => Promise<void>) => {
+      await onLetThrough()
+      return hold.read()
+    }
+    expect(await askHeld({ ask, holds: () => [hold], wait: async () => {}, signal: never })).toEqual({ reason: null })
+  })
+
   test('is not made when nobody waits for it any longer', async () => {
     const holds: Ledger<Hold>[] = [openHolds()(1)]
     let asked = 0

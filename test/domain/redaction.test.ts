@@ -148,6 +148,16 @@ describe('a reply as it comes', () => {
     expect(order).toEqual([10, 41, 42, 43, 54])
   })
 
+  test('has a long secret masked that comes by a character an event', async () => {
+    const long = `sk-proj-${Array.from({ length: 80 }, (_, n) => n + 10).join('')}`
+    const sent = `key: ${long}.`.split('').map((content) => ({ text: chunk({ content }), isClosing: false }))
+    let text = ''
+    for await (const part of redactReply(from(sent), createSecrets({ openaiApiKey: long }))) text += part.text
+    expect(readWireReply('text/event-stream', text + END.join(''))).toMatchObject({
+      message: { content: 'key: [secret:openaiApiKey].' },
+    })
+  })
+
   test('that is not streamed is masked as a whole', async () => {
     const [only] = await collect([
       { text: JSON.stringify({ choices: [{ message: { content: TOKEN } }] }), isClosing: true },

@@ -123,6 +123,19 @@ describe('an account', () => {
     expect(settle(account, 'a', { microUsd: 6, tokens: 6 })).toBe(account)
   })
 
+  test('does not grow with the tries that a provider counts nothing of', () => {
+    let account: Account = EMPTY_ACCOUNT
+    for (let n = 0; n < 50; n++) {
+      account = reserve(account, `try ${n}`, one(`k${n}`, 10, 'here', String(n % 2)), ceilings(null, null)).account
+      account = settle(account, `try ${n}`, null)
+    }
+    expect(standing(account, null)).toMatchObject({ spent: { microUsd: 0 }, open: { microUsd: 0 } })
+    expect(standing(account, null).unknown).toEqual({ microUsd: 500, tokens: 500 })
+    expect(standing(account, '1').unknown).toEqual({ microUsd: 250, tokens: 250 })
+    expect(Object.keys(account.unknown)).toHaveLength(2)
+    expect(settle(account, 'try 3', null)).toBe(account)
+  })
+
   test('says what stands against a ceiling that a call could pass', () => {
     const { account } = reserve(EMPTY_ACCOUNT, 'a', one('k', 60), ceilings(100, 70))
     expect(reserve(account, 'b', one('l', 30), ceilings(100, 70)).shortage).toMatchObject({

@@ -46,12 +46,15 @@ describe('a reply', () => {
     expect(readWireReply(stream, chunk({ content: 'half' }))).toMatchObject({ kind: 'cut' })
     expect(readWireReply(stream, `${chunk({ content: 'a' })}data: {"id":`)).toMatchObject({ kind: 'cut' })
     expect(readWireReply(stream, event({ error: { message: 'overloaded' } }))).toMatchObject({ kind: 'cut' })
+    // As some providers write that there is no reason yet.
+    expect(readWireReply(stream, chunk({ content: 'half' }, ''))).toMatchObject({ kind: 'cut' })
     expect(readWireReply('application/json', '<html>')).toMatchObject({ kind: 'malformed' })
     expect(readWireReply('application/json', '{"choices":[]}')).toMatchObject({ kind: 'malformed' })
   })
 
   test('ends with the event that has its finish reason', () => {
     expect(isClosingEvent(chunk({ content: 'x' }))).toBe(false)
+    expect(isClosingEvent(chunk({ content: 'x' }, ''))).toBe(false)
     expect(isClosingEvent(': a comment\n\n')).toBe(false)
     expect(isClosingEvent(chunk({}, 'stop'))).toBe(true)
     expect(isClosingEvent(event({ choices: [], usage: { prompt_tokens: 1 } }))).toBe(true)

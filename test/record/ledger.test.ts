@@ -83,3 +83,16 @@ test('a store that cannot write fails the changes that waited, and not the next 
   isFull = false
   expect(await ledger.change(add)).toBe(0)
 })
+
+test('a change that nobody waits for is put once the store can write again', async () => {
+  const store = openStore()
+  let isFull = true
+  const ledger = openLedger({
+    getRecord: store.getRecord,
+    putRecord: (key, value) => (isFull ? Promise.reject(new Error('no room')) : store.putRecord(key, value)),
+  })
+  ledger.changeLater((state) => add(state).state)
+  await ledger.flush()
+  isFull = false
+  await expect.poll(() => ledger.read(), { timeout: 5_000 }).toEqual({ count: 1 })
+})

@@ -130,6 +130,18 @@ describe('a budget', () => {
     expect(await stands(store)).toMatchObject({ open: 150 })
   })
 
+  test('a ceiling that is raised while a call waits for others lets it through at the next look', async () => {
+    const store = await openStore({ campaignMicroUsd: 200 })
+    await openProcess(store, 'one').budget.reserve(spending(1, 0, 150), never)
+    const { budget, waited } = openProcess(store, 'two', () =>
+      createBooks(store)
+        .ceilings('night')
+        .change((state) => ({ state: { ...state, campaignMicroUsd: 1_000 }, result: undefined })),
+    )
+    await budget.reserve(spending(2, 0, 100), never)
+    expect(waited).toHaveLength(1)
+  })
+
   test('waits for calls under way that may come cheaper, and not for those of which nobody will know', async () => {
     const store = await openStore({ campaignMicroUsd: 200 })
     const one = openProcess(store, 'one')
