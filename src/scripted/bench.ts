@@ -43,7 +43,7 @@ export function isFailure(observation: string): boolean {
       observation,
     ) ||
     /^File .* has (not been (fully )?read in this session|been modified since)/.test(observation) ||
-    /\[exit code [1-9]\d*\]$|^\[timed out/m.test(observation.slice(-200)) ||
+    /\[exit code -?[1-9]\d*\]$|^\[timed out/m.test(observation.slice(-200)) ||
     /cannot be edited: [^\n]*$/.test(observation)
   )
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { isFailure } from '../../src/scripted/bench.ts'
 import { readRound } from '../../src/scripted/conversation.ts'
 import { answerSideCall } from '../../src/scripted/sideCall.ts'
 import { createToolbox, readObservation } from '../../src/scripted/toolbox.ts'
@@ -41,6 +42,7 @@ describe('the scripted model over qwen-code’s tools', () => {
     expect(readObservation('Showing lines 2-3 of 5 total lines.\n\n---\n\n b\nc')).toBe(' b\nc\n')
     expect(readObservation('Showing lines 4-5 of 5 total lines.\n\n---\n\nd\n')).toBe('d\n')
     expect(readObservation('plain\n')).toBe('plain\n')
+    expect(isFailure(readObservation(JSON.stringify({ returncode: -9, output: '' })))).toBe(true)
   })
 
   test('takes the last turn of a session for its round, without the reminders around it', () => {

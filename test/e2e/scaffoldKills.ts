@@ -271,10 +271,11 @@ export async function describeKills(killed: Killed, options: { each: number; see
     async function scaffoldIn(container: string): Promise<number | null> {
       const { Processes } = (await client
         .getContainer(container)
-        .top({ ps_args: '-eo pid,args' })
+        .top({ ps_args: '-eo pid,ppid,args' })
         .catch(() => ({ Processes: [] }))) as { Processes: string[][] | null }
-      // A container that has just died has none.
-      const found = Processes?.find(([, args]) => killed.process!.test(args!))
+      // A container that has just died has none. What it has just forked has its command line too, until it is a command.
+      const alike = (Processes ?? []).filter(([, , args]) => killed.process!.test(args!))
+      const found = alike.find(([, parent]) => !alike.some(([pid]) => pid === parent))
       return found ? Number(found[0]) : null
     }
 
