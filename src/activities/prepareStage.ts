@@ -81,7 +81,7 @@ export async function prepareStage(
   /** Why the rollout's scaffold cannot run there. */
   async function lackOf(sandbox: Sandbox): Promise<string | null> {
     const scaffold = findScaffold(settings.scaffold)
-    return scaffold && findLack({ scaffold, sandbox, signal: scope.signal })
+    return scaffold && findLack({ scaffold, provider: context.provider, sandbox, signal: scope.signal })
   }
 }
 

@@ -9,6 +9,9 @@ const TOOLCHAINS = '/run/prchain-scaffolds'
 const OPERATOR = '/run/prchain-operator'
 const GATEWAY = '/run/prchain-gateway'
 const OLDEST_PYTHON_MINOR = 10
+const PYTHON_TRIES = 3
+/** From here on an exit code says which signal ended a command. */
+const SIGNALLED = 129
 
 /** What a scaffold's sandbox sees of the host: its programs, read-only, and the gateway, by its socket or by a relay. */
 export async function scaffoldView(
@@ -102,15 +105,19 @@ export async function provideScaffold(options: {
   }
 
   async function pythonOfImage(): Promise<string> {
-    const found = await findPython({ scaffold, sandbox, key, signal })
+    const found = await findPython({ scaffold, provider, sandbox, key, signal })
     if ('lack' in found) throw new ScaffoldFailedError(found.lack)
     return found.python
   }
 }
 
-/** Why a scaffold cannot run in a sandbox's environment, whatever is waited for; null when it can. */
+/**
+ * Why a scaffold cannot run in a sandbox's environment, whatever is waited for; null when it can. Throws
+ * {@link ScaffoldFailedError} when that could not be found out.
+ */
 export async function findLack(options: {
   scaffold: Scaffold
+  provider: SandboxProvider
   sandbox: Sandbox
   signal: AbortSignal
 }): Promise<string | null> {
@@ -122,19 +129,31 @@ export async function findLack(options: {
 /** The version of the environment's own Python, such as `3.11`. */
 async function findPython(options: {
   scaffold: Scaffold
+  provider: SandboxProvider
   sandbox: Sandbox
   key: string
   signal: AbortSignal
 }): Promise<{ python: string } | { lack: string }> {
-  const { scaffold, sandbox, key, signal } = options
+  const { scaffold, provider, sandbox, key, signal } = options
   const script = 'python3 -I -c "import sys; print(\'%d.%d\' % sys.version_info[:2])"'
-  const { exitCode, output } = await sandbox.exec(key, { script, timeoutMs: 60_000 }, signal)
-  const said = output.toString('utf8').trim()
-  const [, minor] = /^3\.(\d+)$/.exec(said) ?? []
-  if (exitCode === 0 && Number(minor) >= OLDEST_PYTHON_MINOR) return { python: said }
-  const has = exitCode === 0 ? `has ${said}` : `has none (${said.slice(-200)})`
-  const next = 'take an image that has one, or a scaffold that brings its own programs'
-  return {
-    lack: `${scaffold.name} needs python3, 3.${OLDEST_PYTHON_MINOR} or newer, and the environment ${has}; ${next}`,
+  let said = ''
+  for (let tries = 0; tries < PYTHON_TRIES; tries++) {
+    const command = { script, timeoutMs: 60_000 }
+    const { exitCode, isTimedOut, output } = await sandbox.exec(tries === 0 ? key : `${key}.${tries}`, command, signal)
+    said = output.toString('utf8').trim().slice(-200)
+    // One that a signal or the clock ended has not said what there is.
+    if (isTimedOut || exitCode >= SIGNALLED) continue
+    const [, minor] = /^3\.(\d+)$/.exec(said) ?? []
+    if (exitCode === 0 && Number(minor) >= OLDEST_PYTHON_MINOR) return { python: said }
+    const has = exitCode === 0 ? `has ${said}` : `has none (${said})`
+    const next = 'take an image that has one, or a scaffold that brings its own programs'
+    return {
+      lack: `${scaffold.name} needs python3, 3.${OLDEST_PYTHON_MINOR} or newer, and the environment ${has}; ${next}`,
+    }
   }
+  // A command's outcome stays for its sandbox's life: the next try is in another one.
+  await provider.remove(sandbox.name)
+  throw new ScaffoldFailedError(
+    `${scaffold.name} could not find out which python3 the environment has: it was ended ${PYTHON_TRIES} times (${said})`,
+  )
 }
