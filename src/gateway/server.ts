@@ -23,6 +23,8 @@ import { listenOnSocket } from './socket.ts'
 
 const MOST_REQUEST_BYTES = 256 * 1024 * 1024
 const MOST_LAUNCHES = 64
+/** How long a reply may wait for the store before its launch is halted, so that its chain says why; it is kept all the same. */
+const UNSTORED_MS = 5_000
 /** How long calls that are under way are waited for when the gateway is stopped: they are paid for. */
 const DRAIN_MS = 30_000
 
@@ -147,9 +149,9 @@ export async function startGateway(options: {
     const { signal } = stopping
     const askedAt = new Date().toISOString()
     const play = playOf(grant)
-    const call = new GatewayCall((own, onPart) => {
+    const call = new GatewayCall((own, tell) => {
       const prefix = launch.conversations.prefixOf(key, digests)
-      const asked = { key, digest, grant, request: body, prefix, play, askedAt, signal, onPart }
+      const asked = { key, digest, grant, request: body, prefix, play, askedAt, signal, ...tell }
       const ask = (onLetThrough: () => Promise<void>) => exchange({ ...asked, onLetThrough })
       return askHeld({ ask, holds: () => own.holds(), wait, signal: closing.signal })
     })
@@ -168,6 +170,7 @@ export async function startGateway(options: {
     { launch, claim }: { launch: Launch; claim: Claim },
   ): Promise<boolean> {
     let sentBytes = 0
+    let unstoredSinceMs: number | null = null
     const stopListening = call.listen({
       hold: launch.hold,
       part(bytes) {
@@ -178,6 +181,12 @@ export async function startGateway(options: {
       },
       voided() {
         if (sentBytes > 0) response.destroy()
+      },
+      unstored(why) {
+        unstoredSinceMs ??= Date.now()
+        if (Date.now() - unstoredSinceMs < UNSTORED_MS) return
+        // Not tried again by itself: what takes this first is to take the reply.
+        void halt(launch.grant, new Error(why), () => false)
       },
     })
     const gone = new Promise<null>((resolve) => {
@@ -226,16 +235,13 @@ export async function startGateway(options: {
       response.destroy()
       return false
     }
-    await putHalt({
-      store,
-      grant,
-      error,
-      redact,
-      wait: (ms) => wait(ms, closing.signal),
-      isWanted: () => !response.destroyed,
-    })
+    await halt(grant, error, () => !response.destroyed)
     if (!response.destroyed) await once(response, 'close')
     return false
+  }
+
+  function halt(grant: Grant, error: unknown, isWanted: () => boolean): Promise<void> {
+    return putHalt({ store, grant, error, redact, wait: (ms) => wait(ms, closing.signal), isWanted })
   }
 
   /** Acts with a token's launch. Those that were used last are kept in memory; another is opened again from the record. */
