@@ -240,7 +240,7 @@ describe('the gateway', () => {
         : sendJson(response, completion('Hi')),
     )
     await post(lab.gateway, await lab.token(), ask('Hi'))
-    const standingNow = async () => standing(await createBooks(lab.store).campaign('night').read(), null)
+    const standingNow = async () => standing(await createBooks(lab.store).campaign('night').read(), null, '')
     await expect.poll(async () => (await standingNow()).open.tokens, { timeout: 5_000 }).toBe(0)
     const { spent, unknown } = await standingNow()
     expect([spent.tokens, unknown.tokens > 1_000, unknown.tokens < 2_000]).toEqual([13, true, true])
