@@ -25,7 +25,7 @@ const MOST_REQUEST_BYTES = 256 * 1024 * 1024
 const MOST_LAUNCHES = 64
 /** How long a reply may wait for the store before its launch is halted, so that its chain says why; it is kept all the same. */
 const UNSTORED_MS = 5_000
-/** How long calls that are under way are waited for when the gateway is stopped: they are paid for. */
+/** How long tries that are under way, and replies that the store has not taken, are waited for when the gateway is stopped: they are paid for. */
 const DRAIN_MS = 30_000
 
 /** A running gateway. */
@@ -64,7 +64,7 @@ export async function startGateway(options: {
   /** Of launches that were in memory and are no longer: which of their answers did not come through. */
   const left = new Map<string, readonly string[]>()
   const calls = new Map<string, GatewayCall>()
-  /** No call begins any longer, and none is held. */
+  /** No call begins any longer, none is held, and none waits for another try. */
   const closing = new AbortController()
   /** Calls under way are given up. */
   const stopping = new AbortController()
@@ -151,7 +151,18 @@ export async function startGateway(options: {
     const play = playOf(grant)
     const call = new GatewayCall((own, tell) => {
       const prefix = launch.conversations.prefixOf(key, digests)
-      const asked = { key, digest, grant, request: body, prefix, play, askedAt, signal, ...tell }
+      const asked = {
+        key,
+        digest,
+        grant,
+        request: body,
+        prefix,
+        play,
+        askedAt,
+        signal,
+        idling: closing.signal,
+        ...tell,
+      }
       const ask = (onLetThrough: () => Promise<void>) => exchange({ ...asked, onLetThrough })
       return askHeld({ ask, holds: () => own.holds(), wait, signal: closing.signal })
     })

@@ -29,7 +29,10 @@ export interface ExchangeCall {
   play: Play
   /** When the request came: it may have been held since. */
   askedAt: string
+  /** Gives the call up. */
   signal: AbortSignal
+  /** Ends what waits for a ceiling, a turn or another try, when nothing is paid for; never a try that is under way. */
+  idling: AbortSignal
   /** Runs when no ceiling is in the way any longer, before each try. */
   onLetThrough: () => Promise<void>
   /**
@@ -74,6 +77,7 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
       usageOf: ({ read }) => read.usage,
       check: call.onLetThrough,
       signal,
+      idling: call.idling,
     })
     const finishedAt = new Date().toISOString()
     const record = await storeSurely({

@@ -393,6 +393,31 @@ describe('the gateway', () => {
     expect(lab.asked).toHaveLength(1)
   }, 30_000)
 
+  test('is stopped at once while its calls wait for another try, and not before one that the provider is at work on', async () => {
+    const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>()
+    const lab = await openGateway(
+      async ({ n, response }) => {
+        if (n === 1) return sendJson(response, { error: { message: 'down' } }, 503)
+        await mayAnswer
+        sendJson(response, completion('late'))
+      },
+      { firstWaitMs: 60_000 },
+    )
+    const token = await lab.token()
+    const waiting = post(lab.gateway, token, ask('Hi')).catch((error: Error) => error.message)
+    await expect.poll(() => lab.asked.length).toBe(1)
+    const other = await lab.another()
+    const paid = post(other, await lab.token(2), ask('Ho')).catch((error: Error) => error.message)
+    await expect.poll(() => lab.asked.length).toBe(2)
+    await lab.gateway.close()
+    expect(await waiting).toBe('fetch failed')
+    const closing = other.close()
+    answer()
+    await closing
+    await paid
+    expect(await exchangesOf(lab)).toHaveLength(1)
+  }, 10_000)
+
   test('is held by a ceiling no longer than that is in the way, however long the reply takes', async () => {
     const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>()
     const lab = await openGateway(async ({ response }) => {
