@@ -100,17 +100,20 @@ export async function startGateway(options: {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A connection that is kept alive outlives the socket: its client asks the next gateway.
     if (closing.signal.aborted) return void response.destroy()
-    const path = (request.url ?? '').split('?')[0]
+    const path = (request.url ?? '').split('?')[0]!
     const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const grant = await findGrant(store, token)
     if (!grant) return sendError(response, 401, 'invalid_api_key', NO_GRANT)
-    if (request.method === 'GET' && path === '/v1/models') {
-      const model = { id: grant.model, object: 'model', created: 0, owned_by: 'prchain' }
+    const model = { id: grant.model, object: 'model', created: 0, owned_by: 'prchain' }
+    if (request.method === 'GET' && path === '/v1/models')
       return sendJson(response, 200, { object: 'list', data: [model] })
-    }
+    // Whatever it names: that is how calls are answered too.
+    if (request.method === 'GET' && path.startsWith('/v1/models/')) return sendJson(response, 200, model)
     if (request.method !== 'POST' || path !== '/v1/chat/completions')
       return sendError(response, 404, 'not_found', `the gateway has no ${request.method} ${path}`)
     const body = await readBody(request)
+    if (body === 'too-large')
+      return sendError(response, 413, 'request_too_large', `the request is larger than ${MOST_REQUEST_BYTES} bytes`)
     if (body === null)
       return sendError(response, 400, 'invalid_request', 'the request is not JSON with a list of `messages`')
     if (grant.isSelfTest) {
@@ -297,14 +300,16 @@ function playOf({ chain, rollout, stage, round }: Grant): Play {
   return { role: 'agent', chain, rollout, stage, round: number, phase }
 }
 
-async function readBody(request: IncomingMessage): Promise<WireRequest | null> {
-  const chunks: Buffer[] = []
+/** A request's body; null for one that is none of a call. One that is too large is read to its end: its client reads no answer before. */
+async function readBody(request: IncomingMessage): Promise<WireRequest | 'too-large' | null> {
+  let chunks: Buffer[] = []
   let sizeBytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length
-    if (sizeBytes > MOST_REQUEST_BYTES) return null
-    chunks.push(chunk)
+    if (sizeBytes > MOST_REQUEST_BYTES) chunks = []
+    else chunks.push(chunk)
   }
+  if (sizeBytes > MOST_REQUEST_BYTES) return 'too-large'
   try {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     return Array.isArray((body as { messages?: unknown } | null)?.messages) ? (body as WireRequest) : null

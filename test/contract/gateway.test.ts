@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
@@ -446,6 +450,8 @@ describe('the gateway', () => {
     expect([refused.status, JSON.parse(refused.bytes)]).toEqual([400, fault])
     const [models, headers] = [`${lab.gateway.baseUrl}/models`, { authorization: `bearer ${token}` }]
     expect((await fetch(models, { headers })).status).toBe(200)
+    const client = new OpenAI({ baseURL: lab.gateway.baseUrl!, apiKey: token, maxRetries: 0 })
+    expect(await client.models.retrieve('openai/any')).toMatchObject({ id: 'served', object: 'model' })
     for (const wrong of ['', 'none', token.replace(/.$/, (last) => (last === '0' ? '1' : '0'))]) {
       expect((await post(lab.gateway, wrong, ask('Hi'))).status).toBe(401)
     }
@@ -453,6 +459,27 @@ describe('the gateway', () => {
     expect((await post(lab.gateway, token, ask('Hi'))).status).toBe(401)
     expect((await post(lab.gateway, await lab.token(2), { prompt: 'Hi' })).status).toBe(400)
     expect(lab.asked).toHaveLength(1)
+  })
+
+  test('says of a request that is too large that it is, and of a fault of its own that it is none of the client', async () => {
+    const lab = await openGateway(() => {})
+    const token = await lab.token()
+    const headers = { authorization: `Bearer ${token}` }
+    const sent = request(`${lab.gateway.baseUrl}/chat/completions`, { method: 'POST', headers })
+    const answered = once(sent, 'response') as Promise<[IncomingMessage]>
+    await pipeline(Array(257).fill(Buffer.alloc(1024 * 1024)), sent)
+    const [large] = await answered
+    expect([large.statusCode, JSON.parse(await text(large))]).toMatchObject([
+      413,
+      { error: { type: 'invalid_request_error', message: 'the request is larger than 268435456 bytes' } },
+    ])
+    lab.store.listRecords = () => Promise.reject(new Error('the store is away'))
+    const { status, bytes } = await post(lab.gateway, token, ask('Hi'))
+    expect([status, JSON.parse(bytes)]).toMatchObject([
+      500,
+      { error: { type: 'server_error', message: 'the store is away' } },
+    ])
+    lab.store.listRecords = async () => []
   })
 
   test('says in OpenAI’s words what another provider says in its own of a context that is too long', async () => {
