@@ -6,7 +6,7 @@ import { createProvider } from '../../src/model/provider.ts'
 import { readRetryAfter } from '../../src/model/refusal.ts'
 
 describe('a provider that refuses', () => {
-  test('says for how long it wants to be left alone', async () => {
+  test('is read to the end of its answer, and leaves no timer behind', async () => {
     const server = createServer((_, response) => {
       response.writeHead(503, { 'retry-after-ms': '1500', 'retry-after': '2' })
       response.end('down')
@@ -20,13 +20,16 @@ describe('a provider that refuses', () => {
     })
     const play = { role: 'agent', chain: 'c', rollout: 'r', stage: 0, round: 0 } as const
     const { signal } = new AbortController()
-    for (let n = 0; n < 5; n++) {
+    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+    const before = timers()
+    for (let n = 0; n < 20; n++) {
       await expect(provider.send({ messages: [] }, { idempotencyKey: 'k', play, signal })).rejects.toMatchObject({
         kind: 'unavailable',
         message: '503 down',
         retryAfterMs: 1_500,
       })
     }
+    expect(timers() - before).toBeLessThan(10)
   })
 
   test.each([
