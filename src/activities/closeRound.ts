@@ -188,6 +188,7 @@ export async function judgeRound(
         play,
         fence: scope.fence,
         signal: scope.signal,
+        onUnstored: (unstored) => scope.report({ unstored }),
       })
       const read = readJson(reply.message.content, judgeReply)
       const rawReply = await ports.store.putBlob(reply.message.content)

@@ -85,6 +85,7 @@ export async function judgeLinks(
         play,
         fence,
         signal: scope.signal,
+        onUnstored: (unstored) => scope.report({ unstored }),
       })
       const read = readJson(reply.message.content, linkReply)
       if (read) return { isLink: read.is_link, reason: read.reason, model: judge.model, call: key }

@@ -17,7 +17,7 @@ export interface Launches {
   haltOf(n: number): Promise<HaltRecord | null>
   /** Marks a launch as abandoned. Idempotent: the first reason stays. */
   abandon(n: number, why: Abandoning): Promise<void>
-  /** How many launches failed by themselves since one last did not. Those that were halted or lost count neither way. */
+  /** How many launches of the round failed by themselves, in a row or not. Those that were halted or lost do not count. */
   countFailures(): Promise<number>
   /** How many answers a launch was given so far, some perhaps twice; cheap for one who has counted `atLeast` so many. */
   countAnswers(n: number, atLeast?: number): Promise<number>

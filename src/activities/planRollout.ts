@@ -31,8 +31,7 @@ export interface Plan {
 interface Writing {
   ports: Ports
   context: RolloutContext
-  fence: Fence
-  signal: AbortSignal
+  scope: Scope & { fence: Fence }
 }
 
 /** Writes overview and sub-queries, once for a rollout, and says where a restarted rollout goes on. (The paper's step B.) */
@@ -42,7 +41,7 @@ export async function planRollout(ports: Ports, input: RolloutInput, scope: Scop
   requireModel(ports, context)
   await requireWholeMirror(context)
   if (!(await store.getRecord<Queries>(recordKey.queries(context.id)))) {
-    const queries = await writeQueries({ ports, context, fence: scope.fence, signal: scope.signal }, scope.report)
+    const queries = await writeQueries({ ports, context, scope })
     await scope.fence.check()
     await store.putRecord(recordKey.queries(context.id), queries)
   }
@@ -77,15 +76,15 @@ async function requireWholeMirror({ repository, chain }: RolloutContext): Promis
   }
 }
 
-async function writeQueries(writing: Writing, report: Scope['report']): Promise<Queries> {
-  const { ports, context } = writing
+async function writeQueries(writing: Writing): Promise<Queries> {
+  const { ports, context, scope } = writing
   const { stages } = context.chain
   const pulls = await Promise.all(stages.map((stage) => readPull(ports, stage)))
   const drafts: { demanded: StageInterface; secret: Secret }[] = []
   for (const stage of stages) drafts.push(await studyPatch(ports, context, stage))
 
   const rendered = pulls.map((pull, index) => renderPull(pull, { index, count: pulls.length }))
-  report({ writing: 'overview' })
+  scope.report({ writing: 'overview' })
   const allSecrets: Secret = {
     names: drafts.flatMap((draft) => draft.secret.names),
     lines: drafts.flatMap((draft) => draft.secret.lines),
@@ -100,7 +99,7 @@ async function writeQueries(writing: Writing, report: Scope['report']): Promise<
 
   const written: Queries['stages'] = []
   for (const [index, stage] of stages.entries()) {
-    report({ writing: `query ${index + 1} of ${stages.length}` })
+    scope.report({ writing: `query ${index + 1} of ${stages.length}` })
     const patch = (await ports.store.getBlob(stage.patch)).toString('utf8').slice(0, LONGEST_PATCH)
     const { demanded, secret } = drafts[index]!
     const query = await write(writing, {
@@ -122,7 +121,7 @@ async function writeQueries(writing: Writing, report: Scope['report']): Promise<
 
 /** Asks the writer until its reply has the asked form and gives nothing away; what still does after that is masked. */
 async function write(
-  { ports, context, fence, signal }: Writing,
+  { ports, context, scope: { fence, signal, report } }: Writing,
   task: {
     what: string
     stage: number
@@ -138,7 +137,10 @@ async function write(
   for (let ordinal = 0; ; ordinal++) {
     const key = planCallKey(context.id, task.what, ordinal)
     const request = { model: context.settings.queryModel, messages: [...messages], seed: context.settings.seed }
-    const { reply, isStored } = await ports.complete({ key, request, prefix: null, play, fence, signal })
+    const { reply, isStored } = await ports.complete({
+      ...{ key, request, prefix: null, play, fence, signal },
+      onUnstored: (unstored) => report({ unstored }),
+    })
     const text = task.read(reply.message.content)
     if (text === null) {
       if (!isStored) malformed++

@@ -108,6 +108,7 @@ export async function playRollout(
         step: progress.step + 1,
         tool: progress.lastTool,
         tokens: promptTokens + completionTokens,
+        ...(progress.unstored === null ? {} : { unstored: progress.unstored }),
       })
     },
   })

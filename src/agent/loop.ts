@@ -64,6 +64,8 @@ export interface Progress {
   liveSteps: number
   lastTool: string
   usage: Usage
+  /** Why the store does not take the reply in hand, while it does not. */
+  unstored: string | null
 }
 
 /** How a call of {@link playTurns} ended: the last turn's round is over, or the slice is full. */
@@ -98,7 +100,15 @@ export async function playTurns(options: {
   const { rollout, limits } = frame
   const conversation = openConversation(AGENT_TOOLS)
   conversation.push({ stage: 0, round: 0 }, { role: 'system', content: frame.system }, 'frame')
-  const progress: Progress = { stage: 0, round: 0, step: 0, liveSteps: 0, lastTool: '', usage: noUsage() }
+  const progress: Progress = {
+    stage: 0,
+    round: 0,
+    step: 0,
+    liveSteps: 0,
+    lastTool: '',
+    usage: noUsage(),
+    unstored: null,
+  }
   const usageByStage: Usage[] = []
   const spentByStage: Spent[] = []
   let last: { ending: RoundEnding; steps: number } = { ending: 'submitted', steps: 0 }
@@ -183,12 +193,20 @@ export async function playTurns(options: {
     const { messages, elision } = draft
     const request = { model: frame.model, messages, tools: AGENT_TOOLS, seed: frame.seed }
     const play = { role: 'agent', chain: frame.chain, rollout, stage, ...splitRound(turn.round) } as const
-    const call: Call = { ...at, request, prefix: conversation.prefix(), elision, play, fence, signal }
+    const onUnstored = (why: string) => {
+      progress.unstored = why
+      onProgress(progress)
+    }
+    const call: Call = { ...at, request, prefix: conversation.prefix(), elision, play, fence, signal, onUnstored }
     const answer = await ports.complete(call).catch((error: ModelError) => {
       if (error.name === 'ModelError' && error.kind === 'context') return null
       throw error
     })
     if (!answer) return null
+    if (progress.unstored !== null) {
+      progress.unstored = null
+      onProgress(progress)
+    }
     const { reply, isStored } = answer
     const { usage } = reply
     conversation.commit(draft, { key: at.key, usage })

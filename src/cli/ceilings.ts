@@ -81,7 +81,7 @@ export async function setCeilings(options: { config: Config; campaign: string; a
 /** What a campaign has spent, and its ceilings. */
 export async function readSpend(config: Config, campaign: string): Promise<CampaignSpend> {
   const books = composeBooks(config)
-  const { spent, open, unknown } = standing(await books.campaign(campaign).read(), null)
+  const { spent, open, unknown } = standing(await books.campaign(campaign).read(), null, new Date().toISOString())
   const { campaignMicroUsd, campaignTokens } = await books.ceilings(campaign).read()
   return {
     microUsd: (await books.prices(campaign)) === null ? null : spent.microUsd,

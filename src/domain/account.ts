@@ -9,6 +9,8 @@ export interface Reservation extends Spend {
   part: string
   /** The process that made it. */
   holder: string
+  /** The instant up to which that is taken to live, unless it says more by then. Absent in accounts of earlier versions. */
+  until?: string
 }
 
 /** What a campaign, a chain or a day has spent, and what its calls under way may still cost. */
@@ -16,7 +18,7 @@ export interface Account {
   spent: Spend
   /** What each part has spent of it. */
   parts: Record<string, Spend>
-  /** Calls under way, by the id of the try. */
+  /** Calls under way, by the id of the try; those of processes that fell silent are none any longer. */
   open: Record<string, Reservation>
   /**
    * Tries of which nobody knows what they cost; they count in full. By the id of the try where who made it died, and the
@@ -49,35 +51,43 @@ export interface Shortage {
   most: Spend
 }
 
-/** What counts against a ceiling: of a part, or of the whole account. */
-export function standing(account: Account, part: string | null): { spent: Spend; open: Spend; unknown: Spend } {
-  const sum = (all: Record<string, Reservation>) =>
-    Object.values(all)
-      .filter((one) => part === null || one.part === part)
-      .reduce<Spend>(plus, NOTHING)
+/**
+ * What counts against a ceiling at an instant: of a part, or of the whole account. Of a call whose process fell silent nobody
+ * knows what it costs, until it is settled after all.
+ */
+export function standing(
+  account: Account,
+  part: string | null,
+  at: string,
+): { spent: Spend; open: Spend; unknown: Spend } {
+  const sum = (all: readonly Reservation[]) =>
+    all.filter((one) => part === null || one.part === part).reduce<Spend>(plus, NOTHING)
+  const [alive, silent] = [true, false].map((lives) =>
+    Object.values(account.open).filter(({ until = '' }) => until > at === lives),
+  )
   const spent = part === null ? account.spent : (account.parts[part] ?? NOTHING)
-  return { spent, open: sum(account.open), unknown: sum(account.unknown) }
+  return { spent, open: sum(alive!), unknown: sum([...Object.values(account.unknown), ...silent!]) }
 }
 
 /**
  * Sets aside what a call may cost, unless that could pass a ceiling. An open reservation of the same call by another
- * process is of a try that died: it stays as unknown.
+ * process is of a try that died: it stays as unknown. `at` is now.
  */
 export function reserve(
   account: Account,
   id: string,
   reservation: Reservation,
-  ceilings: { whole: Ceiling; part: Ceiling },
+  against: { whole: Ceiling; part: Ceiling; at: string },
 ): { account: Account; shortage: Shortage | null } {
   const dead = Object.keys(account.open).filter(
     (one) => account.open[one]!.key === reservation.key && account.open[one]!.holder !== reservation.holder,
   )
   const cleared = dead.reduce(presumeDead, account)
   for (const [part, ceiling] of [
-    [null, ceilings.whole],
-    [reservation.part, ceilings.part],
+    [null, against.whole],
+    [reservation.part, against.part],
   ] as const) {
-    const counted = standing(cleared, part)
+    const counted = standing(cleared, part, against.at)
     const sum = [counted.spent, counted.open, counted.unknown, reservation].reduce<Spend>(plus, NOTHING)
     if (isOver(sum, ceiling)) {
       const most = { microUsd: reservation.microUsd, tokens: reservation.tokens }
@@ -104,6 +114,14 @@ export function settle(account: Account, id: string, actual: Spend | null): Acco
     open,
     unknown: without(account.unknown, id),
   }
+}
+
+/** Says of calls under way that their process is to be taken to live until then. */
+export function renew(account: Account, ids: Iterable<string>, until: string): Account {
+  const open = { ...account.open }
+  const known = [...ids].filter((id) => open[id])
+  for (const id of known) open[id] = { ...open[id]!, until }
+  return known.length === 0 ? account : { ...account, open }
 }
 
 /** Under its own id, since who made it may live after all and say what it did cost. */

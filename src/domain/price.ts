@@ -34,7 +34,8 @@ export function priceOf(prices: Prices | null, model: string, usage: Usage): num
 }
 
 /**
- * The most that a call can cost. No token is shorter than a byte, so what is sent has at most as many tokens as bytes;
+ * The most that a call can cost. No token is shorter than a byte, so what is sent has at most as many tokens as bytes, but
+ * for images and files, as those given by a URL (docs/ceilings.md);
  * of what an earlier call sent, the provider has said how many it has. `maxTokens` is the request's own limit of each of
  * its `choices`, null for none: then the table's. A model that the table does not name costs nothing, and its output is
  * not bounded.

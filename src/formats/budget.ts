@@ -3,7 +3,14 @@ import { instant } from './common.ts'
 
 const amount = z.number().int().nonnegative()
 const spend = z.object({ microUsd: amount, tokens: amount })
-const reservation = spend.extend({ key: z.string(), model: z.string(), part: z.string(), holder: z.string() })
+const reservation = spend.extend({
+  key: z.string(),
+  model: z.string(),
+  part: z.string(),
+  holder: z.string(),
+  /** Up to when its process is taken to live, unless it says more by then. Absent in accounts of earlier versions. */
+  until: instant.optional(),
+})
 
 /** The most that a campaign may spend; null for no end. Money in whole micro-dollars. */
 export const ceilings = z.object({

@@ -10,6 +10,8 @@ export interface Listener {
   part(bytes: Buffer): void
   /** What it was given is void: another try begins. */
   voided(): void
+  /** The store does not take the reply, which is put again until it does. Told at each try. */
+  unstored(why: string): void
 }
 
 /**
@@ -21,9 +23,17 @@ export class GatewayCall {
   #parts: Buffer[] = []
   #listeners = new Set<Listener>()
 
-  /** Starts `ask`, which gives parts as they come and null when those are void. */
-  constructor(ask: (call: GatewayCall, onPart: (part: Buffer | null) => void) => Promise<Exchanged>) {
-    this.done = ask(this, (part) => {
+  /** Starts `ask`, which gives parts as they come and null when those are void, and says why its reply is not stored yet. */
+  constructor(
+    ask: (
+      call: GatewayCall,
+      tell: { onPart: (part: Buffer | null) => void; onUnstored: (why: string) => void },
+    ) => Promise<Exchanged>,
+  ) {
+    const onUnstored = (why: string) => {
+      for (const listener of this.#listeners) listener.unstored(why)
+    }
+    const onPart = (part: Buffer | null) => {
       if (part === null) {
         this.#parts = []
         for (const listener of this.#listeners) listener.voided()
@@ -31,7 +41,8 @@ export class GatewayCall {
       }
       this.#parts.push(part)
       for (const listener of this.#listeners) listener.part(part)
-    })
+    }
+    this.done = ask(this, { onPart, onUnstored })
     // Whoever listens is told; with nobody there it is tried again when somebody asks.
     this.done.catch(() => {})
   }

@@ -8,7 +8,8 @@ const TOO_LONG = 'context_length_exceeded'
 
 /** Answers with an error in OpenAI's shape. */
 export function sendError(response: ServerResponse, status: number, code: string, message: string): void {
-  sendJson(response, status, { error: { message, type: 'invalid_request_error', param: null, code } })
+  const type = status >= 500 ? 'server_error' : 'invalid_request_error'
+  sendJson(response, status, { error: { message, type, param: null, code } })
 }
 
 /** Passes on that a context is too long; where a provider says it in words of its own, in those that clients know too. */

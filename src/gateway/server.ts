@@ -23,7 +23,9 @@ import { listenOnSocket } from './socket.ts'
 
 const MOST_REQUEST_BYTES = 256 * 1024 * 1024
 const MOST_LAUNCHES = 64
-/** How long calls that are under way are waited for when the gateway is stopped: they are paid for. */
+/** How long a reply may wait for the store before its launch is halted, so that its chain says why; it is kept all the same. */
+const UNSTORED_MS = 5_000
+/** How long tries that are under way, and replies that the store has not taken, are waited for when the gateway is stopped: they are paid for. */
 const DRAIN_MS = 30_000
 
 /** A running gateway. */
@@ -62,7 +64,7 @@ export async function startGateway(options: {
   /** Of launches that were in memory and are no longer: which of their answers did not come through. */
   const left = new Map<string, readonly string[]>()
   const calls = new Map<string, GatewayCall>()
-  /** No call begins any longer, and none is held. */
+  /** No call begins any longer, none is held, and none waits for another try. */
   const closing = new AbortController()
   /** Calls under way are given up. */
   const stopping = new AbortController()
@@ -98,17 +100,20 @@ export async function startGateway(options: {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A connection that is kept alive outlives the socket: its client asks the next gateway.
     if (closing.signal.aborted) return void response.destroy()
-    const path = (request.url ?? '').split('?')[0]
+    const path = (request.url ?? '').split('?')[0]!
     const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const grant = await findGrant(store, token)
     if (!grant) return sendError(response, 401, 'invalid_api_key', NO_GRANT)
-    if (request.method === 'GET' && path === '/v1/models') {
-      const model = { id: grant.model, object: 'model', created: 0, owned_by: 'prchain' }
+    const model = { id: grant.model, object: 'model', created: 0, owned_by: 'prchain' }
+    if (request.method === 'GET' && path === '/v1/models')
       return sendJson(response, 200, { object: 'list', data: [model] })
-    }
+    // Whatever it names: that is how calls are answered too.
+    if (request.method === 'GET' && path.startsWith('/v1/models/')) return sendJson(response, 200, model)
     if (request.method !== 'POST' || path !== '/v1/chat/completions')
       return sendError(response, 404, 'not_found', `the gateway has no ${request.method} ${path}`)
     const body = await readBody(request)
+    if (body === 'too-large')
+      return sendError(response, 413, 'request_too_large', `the request is larger than ${MOST_REQUEST_BYTES} bytes`)
     if (body === null)
       return sendError(response, 400, 'invalid_request', 'the request is not JSON with a list of `messages`')
     if (grant.isSelfTest) {
@@ -147,9 +152,20 @@ export async function startGateway(options: {
     const { signal } = stopping
     const askedAt = new Date().toISOString()
     const play = playOf(grant)
-    const call = new GatewayCall((own, onPart) => {
+    const call = new GatewayCall((own, tell) => {
       const prefix = launch.conversations.prefixOf(key, digests)
-      const asked = { key, digest, grant, request: body, prefix, play, askedAt, signal, onPart }
+      const asked = {
+        key,
+        digest,
+        grant,
+        request: body,
+        prefix,
+        play,
+        askedAt,
+        signal,
+        idling: closing.signal,
+        ...tell,
+      }
       const ask = (onLetThrough: () => Promise<void>) => exchange({ ...asked, onLetThrough })
       return askHeld({ ask, holds: () => own.holds(), wait, signal: closing.signal })
     })
@@ -168,6 +184,7 @@ export async function startGateway(options: {
     { launch, claim }: { launch: Launch; claim: Claim },
   ): Promise<boolean> {
     let sentBytes = 0
+    let unstoredSinceMs: number | null = null
     const stopListening = call.listen({
       hold: launch.hold,
       part(bytes) {
@@ -178,6 +195,12 @@ export async function startGateway(options: {
       },
       voided() {
         if (sentBytes > 0) response.destroy()
+      },
+      unstored(why) {
+        unstoredSinceMs ??= Date.now()
+        if (Date.now() - unstoredSinceMs < UNSTORED_MS) return
+        // Not tried again by itself: what takes this first is to take the reply.
+        void halt(launch.grant, new Error(why), () => false)
       },
     })
     const gone = new Promise<null>((resolve) => {
@@ -226,16 +249,13 @@ export async function startGateway(options: {
       response.destroy()
       return false
     }
-    await putHalt({
-      store,
-      grant,
-      error,
-      redact,
-      wait: (ms) => wait(ms, closing.signal),
-      isWanted: () => !response.destroyed,
-    })
+    await halt(grant, error, () => !response.destroyed)
     if (!response.destroyed) await once(response, 'close')
     return false
+  }
+
+  function halt(grant: Grant, error: unknown, isWanted: () => boolean): Promise<void> {
+    return putHalt({ store, grant, error, redact, wait: (ms) => wait(ms, closing.signal), isWanted })
   }
 
   /** Acts with a token's launch. Those that were used last are kept in memory; another is opened again from the record. */
@@ -280,14 +300,16 @@ function playOf({ chain, rollout, stage, round }: Grant): Play {
   return { role: 'agent', chain, rollout, stage, round: number, phase }
 }
 
-async function readBody(request: IncomingMessage): Promise<WireRequest | null> {
-  const chunks: Buffer[] = []
+/** A request's body; null for one that is none of a call. One that is too large is read to its end: its client reads no answer before. */
+async function readBody(request: IncomingMessage): Promise<WireRequest | 'too-large' | null> {
+  let chunks: Buffer[] = []
   let sizeBytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length
-    if (sizeBytes > MOST_REQUEST_BYTES) return null
-    chunks.push(chunk)
+    if (sizeBytes > MOST_REQUEST_BYTES) chunks = []
+    else chunks.push(chunk)
   }
+  if (sizeBytes > MOST_REQUEST_BYTES) return 'too-large'
   try {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     return Array.isArray((body as { messages?: unknown } | null)?.messages) ? (body as WireRequest) : null

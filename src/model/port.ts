@@ -71,7 +71,7 @@ export class ModelError extends Error {
   override name = 'ModelError'
   /** `busy` 429, `unavailable` 5xx or no connection, `timeout`, `malformed` not a completion, `cut` broke off, `context` too long, `refused` other 4xx. */
   readonly kind: 'busy' | 'unavailable' | 'timeout' | 'malformed' | 'cut' | 'context' | 'refused'
-  /** What `retry-after` asked for, or null. */
+  /** What `retry-after` or `retry-after-ms` asked for, or null. */
   readonly retryAfterMs: number | null
   /** The provider's answer, for those who pass it on; null where there was none or nobody does. */
   readonly answer: ProviderAnswer | null

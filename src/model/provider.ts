@@ -102,10 +102,11 @@ async function* read(response: Response, translate: (error: unknown) => unknown)
 
 async function refusalOf(response: Response, contentType: string): Promise<ModelError> {
   const { status } = response
-  const text = (await Promise.race([response.text().catch(() => ''), sleep(10_000, '')])).slice(
-    0,
-    MOST_ERROR_CHARACTERS,
-  )
+  const read = new AbortController()
+  const late = sleep(10_000, '', { signal: read.signal }).catch(() => '')
+  const whole = await Promise.race([response.text().catch(() => ''), late])
+  read.abort()
+  const text = whole.slice(0, MOST_ERROR_CHARACTERS)
   const message = `${status} ${text.slice(0, 500)}`
   const answer = { status, contentType, text }
   const kind = kindOfRefusal(status, text)

@@ -16,8 +16,13 @@ export function isFreeRefusal(status: number): boolean {
   return !OUT_OF_TIME.includes(status)
 }
 
-/** What the header `retry-after` asks for, as seconds or as a date, in milliseconds; null without it. */
+/**
+ * What the header `retry-after` asks for, as seconds or as a date, or more exactly `retry-after-ms`, in milliseconds; null
+ * without them.
+ */
 export function readRetryAfter(headers: Headers | undefined): number | null {
+  const exact = headers?.get('retry-after-ms') ?? ''
+  if (/^\s*[\d.]+\s*$/.test(exact) && Number(exact) > 0) return Number(exact)
   const text = headers?.get('retry-after') ?? ''
   const ms = /^\s*[\d.]+\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
   return Number.isFinite(ms) && ms > 0 ? ms : null

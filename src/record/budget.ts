@@ -1,6 +1,7 @@
 import {
   NO_CEILING,
   mayPass,
+  renew,
   reserve,
   settle,
   type Account,
@@ -22,6 +23,9 @@ import type { Ledger } from './ledger.ts'
 const LOOK_MS = 500
 /** How long calls under way are waited for, which may cost less than was set aside for them. */
 const LONGEST_WAIT_MS = 10_000
+/** A process with calls under way says so often that it lives, and is taken to be dead when it has not said so for so long. */
+const SIGN_OF_LIFE_MS = 30_000
+const LONGEST_SILENCE_MS = 120_000
 
 /** A call for which money is set aside. */
 export interface Spending {
@@ -68,6 +72,9 @@ export function createBudget(options: {
   const { store, holder, now, wait } = options
   const books = createBooks(store)
   let tries = 0
+  /** By the ids of the tries that are under way here. */
+  const held = new Map<string, readonly Share[]>()
+  let beat: NodeJS.Timeout | null = null
 
   return {
     async reserve(call, signal) {
@@ -80,7 +87,7 @@ export function createBudget(options: {
           throw new CeilingReachedError({ of: unheld.of, campaign: campaignOf(call), unpriced: call.model })
         }
         const refused = await reserveAll(shares, id, call)
-        if (!refused) return { settle: (actual) => settleAll(shares, id, actual) }
+        if (!refused) return hold(shares, id)
         if (waitedMs % (LOOK_MS * 4) === 0 && (await reconcile(refused.share.ledger))) continue
         if (!mayPass(refused.shortage) || waitedMs >= LONGEST_WAIT_MS) {
           throw new CeilingReachedError({ ...refused, of: refused.share.of, campaign: campaignOf(call) })
@@ -90,6 +97,34 @@ export function createBudget(options: {
     },
     pricesOf: (rollout) => books.prices(splitRollout(rollout).campaign, rollout),
     flush: () => books.flush(),
+  }
+
+  function hold(shares: readonly Share[], id: string): Reserved {
+    held.set(id, shares)
+    beat ??= setInterval(saySignOfLife, SIGN_OF_LIFE_MS).unref()
+    return {
+      settle(actual) {
+        held.delete(id)
+        if (beat && held.size === 0) {
+          clearInterval(beat)
+          beat = null
+        }
+        settleAll(shares, id, actual)
+      },
+    }
+  }
+
+  function saySignOfLife(): void {
+    const until = untilWhen()
+    const ledgers = new Set([...held.values()].flatMap((shares) => shares.map(({ ledger }) => ledger)))
+    for (const ledger of ledgers) {
+      // One that fails is said again at the next beat.
+      ledger.change((account) => ({ state: renew(account, held.keys(), until), result: null })).catch(() => {})
+    }
+  }
+
+  function untilWhen(): string {
+    return new Date(now().getTime() + LONGEST_SILENCE_MS).toISOString()
   }
 
   async function sharesOf(call: Spending): Promise<Share[]> {
@@ -121,16 +156,18 @@ export function createBudget(options: {
     id: string,
     { key, model, most }: Spending,
   ): Promise<{ share: Share; shortage: Shortage } | null> {
-    const reservationOf = (share: Share): Reservation => ({ ...most, key, model, part: share.part, holder })
+    const until = untilWhen()
+    const reservationOf = (share: Share): Reservation => ({ ...most, key, model, part: share.part, holder, until })
+    const against = ({ ceilings }: Share) => ({ ...ceilings, at: now().toISOString() })
     // What one would refuse is put on none: a call that waits for a ceiling looks often.
     for (const share of shares.length > 1 ? shares : []) {
-      const { shortage } = reserve(await share.ledger.read(), id, reservationOf(share), share.ceilings)
+      const { shortage } = reserve(await share.ledger.read(), id, reservationOf(share), against(share))
       if (shortage) return { share, shortage }
     }
     for (const [index, share] of shares.entries()) {
       const reservation = reservationOf(share)
       const shortage = await share.ledger.change((account) => {
-        const made = reserve(account, id, reservation, share.ceilings)
+        const made = reserve(account, id, reservation, against(share))
         return { state: made.account, result: made.shortage }
       })
       if (!shortage) continue

@@ -10,6 +10,7 @@ import { DivergedError } from './divergence.ts'
 import type { Fence } from './fence.ts'
 import { sizeOf } from './meter.ts'
 import { askPatiently, type Patience } from './patience.ts'
+import { storeSurely } from './storing.ts'
 
 /** One model call under its key. */
 export interface Call {
@@ -24,11 +25,14 @@ export interface Call {
   play: Play
   fence: Fence
   signal: AbortSignal
+  /** Told why the store does not take the reply in hand, at each try. */
+  onUnstored?: (why: string) => void
 }
 
 /**
  * `complete(key, request)`: one model call, paid for once. The stored reply is returned when the key has one and the
- * digests agree, else the provider is asked and request and reply are stored before anything is returned.
+ * digests agree, else the provider is asked and request and reply are stored before anything is returned. A reply that
+ * the store does not take is kept, and put again until it does.
  * Throws {@link DivergedError}, `ModelUnavailableError`, `CeilingReachedError`, `ModelError` when no retry can help,
  * `FencedError`.
  */
@@ -38,7 +42,7 @@ export type Complete = (call: Call) => Promise<{ reply: ChatReply; isStored: boo
 export function createComplete(ports: { store: Store; model: ChatModel } & Patience): Complete {
   const { store, model, redact } = ports
 
-  return async ({ key, request, prefix, elision, known, play, fence, signal }) => {
+  return async ({ key, request, prefix, elision, known, play, fence, signal, onUnstored }) => {
     const digest = digestOfRequest(request)
     const stored = known === undefined ? await store.getRecord<CallRecord>(recordKey.call(key)) : known
     if (stored) return { reply: agreed(stored, digest).reply, isStored: true }
@@ -62,8 +66,8 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
       check: () => fence.check(),
       signal,
     })
-    await fence.check()
-    const made: CallRecord = {
+    const finishedAt = new Date().toISOString()
+    const describe = async (): Promise<CallRecord> => ({
       format: 'prchain.call/1',
       key,
       digest,
@@ -76,12 +80,19 @@ export function createComplete(ports: { store: Store; model: ChatModel } & Patie
         messages: added,
       },
       reply: JSON.parse(redact(JSON.stringify(reply))) as ChatReply,
-      startedAt,
-      finishedAt: new Date().toISOString(),
-      failures,
-    }
-    const record = { ...made, masked: listMasked(made) }
-    const { value, isNew } = await store.putRecord(recordKey.call(key), record)
+      ...{ startedAt, finishedAt, failures },
+    })
+    const { value, isNew } = await storeSurely({
+      what: `the reply of call ${key}`,
+      async put() {
+        await fence.check()
+        const made = await describe()
+        return store.putRecord(recordKey.call(key), { ...made, masked: listMasked(made) })
+      },
+      onFailure: (why) => onUnstored?.(redact(why)),
+      wait: ports.wait,
+      signal,
+    })
     return { reply: agreed(value, digest).reply, isStored: !isNew }
   }
 

@@ -13,6 +13,7 @@ import type { Store } from '../store/port.ts'
 import { maskTokens } from './grants.ts'
 import { sizeOf, type Metered } from './meter.ts'
 import { askPatiently, type Patience } from './patience.ts'
+import { storeSurely } from './storing.ts'
 
 const compress = promisify(gzip)
 const expand = promisify(gunzip)
@@ -28,7 +29,10 @@ export interface ExchangeCall {
   play: Play
   /** When the request came: it may have been held since. */
   askedAt: string
+  /** Gives the call up. */
   signal: AbortSignal
+  /** Ends what waits for a ceiling, a turn or another try, when nothing is paid for; never a try that is under way. */
+  idling: AbortSignal
   /** Runs when no ceiling is in the way any longer, before each try. */
   onLetThrough: () => Promise<void>
   /**
@@ -36,6 +40,8 @@ export interface ExchangeCall {
    * given is void, because another try begins.
    */
   onPart: (part: Buffer | null) => void
+  /** Told why the store does not take the reply in hand, at each try. */
+  onUnstored: (why: string) => void
 }
 
 /** A stored exchange with the reply's body as it is delivered. */
@@ -47,7 +53,8 @@ export interface Exchanged {
 
 /**
  * `complete` for bytes: a scaffold's model call, paid for once. What the key has on record is returned; else the provider
- * is sent the request as it is, and request and reply are stored before the reply's end is given. Throws
+ * is sent the request as it is, and request and reply are stored before the reply's end is given. A reply that the store
+ * does not take is kept, and put again until it does. Throws
  * `ModelUnavailableError`, `CeilingReachedError`, and `ModelError` when no retry can help.
  */
 export type Exchange = (call: ExchangeCall) => Promise<Exchanged>
@@ -70,13 +77,19 @@ export function createExchange(ports: { store: Store; provider: Provider; secret
       usageOf: ({ read }) => read.usage,
       check: call.onLetThrough,
       signal,
+      idling: call.idling,
     })
-    const record = await store.putRecord(recordKey.exchange(key), {
-      ...(await describe(call, reply)),
-      askedAt: call.askedAt,
-      startedAt,
-      finishedAt: new Date().toISOString(),
-      failures,
+    const finishedAt = new Date().toISOString()
+    const record = await storeSurely({
+      what: `the reply of call ${key}`,
+      put: async () =>
+        store.putRecord(recordKey.exchange(key), {
+          ...(await describe(call, reply)),
+          ...{ askedAt: call.askedAt, startedAt, finishedAt, failures },
+        }),
+      onFailure: (why) => call.onUnstored(redact(why)),
+      wait: ports.wait,
+      signal,
     })
     if (record.isNew) return { record: record.value, body: reply.body, isStored: false }
     // Another gateway's answer is on record: what was given of this one is void.

@@ -36,7 +36,8 @@ export type Failure = CallRecord['failures'][number]
 
 /**
  * Asks a provider until it gives a usable reply: the one place with retries of model calls. Each try is let through by the
- * meter first; `check` runs before it is made and may throw. Throws {@link ModelUnavailableError}, `CeilingReachedError`,
+ * meter first; `check` runs before it is made and may throw. `signal` says that nobody wants the reply; `idling` ends waits,
+ * and no try that is under way: nothing is paid while it waits. Throws {@link ModelUnavailableError}, `CeilingReachedError`,
  * and `ModelError` when no retry can help.
  */
 export async function askPatiently<T>(options: {
@@ -46,13 +47,14 @@ export async function askPatiently<T>(options: {
   usageOf: (reply: T) => Usage
   check: () => Promise<void>
   signal: AbortSignal
+  idling?: AbortSignal
 }): Promise<{ reply: T; failures: Failure[] }> {
-  const { patience, call, ask, usageOf, check, signal } = options
+  const { patience, call, ask, usageOf, check, signal, idling = signal } = options
   const { redact, retry, wait, meter } = patience
   const { key, model } = call
   const failures: Failure[] = []
   for (;;) {
-    const settle = await meter(call, signal)
+    const settle = await meter(call, idling)
     await check().catch((error: unknown) => {
       settle(NOT_MADE)
       throw error
@@ -75,7 +77,7 @@ export async function askPatiently<T>(options: {
       const doubled = retry.firstWaitMs * 2 ** (failures.length - 1)
       const backOffMs = doubled * (1 - Math.random() / 5)
       const askedMs = Math.min(modelError.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS)
-      await wait(Math.max(Math.min(backOffMs, retry.longestWaitMs), askedMs), signal)
+      await wait(Math.max(Math.min(backOffMs, retry.longestWaitMs), askedMs), idling)
     }
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pack } from 'tar-stream'
 import { onTestFinished } from 'vitest'
-import { playTurns, type Played, type Turn } from '../../src/agent/loop.ts'
+import { playTurns, type Played, type Progress, type Turn } from '../../src/agent/loop.ts'
 import type { AgentLimits } from '../../src/agent/limits.ts'
 import { bytesOf, estimateTokens } from '../../src/domain/tokens.ts'
 import type { AssistantMessage, ChatReply, ChatRequest } from '../../src/formats/chat.ts'
@@ -79,8 +79,9 @@ export interface PlayOptions {
   pauseAfter?: number
   limits?: Partial<AgentLimits>
   contextTokens?: number
-  /** Looked at before each put of a record; throws to stop the agent there. */
+  /** Looked at before each put of a record; throws to kill the agent there. */
   beforePut?: (key: string) => void
+  onProgress?: (progress: Progress) => void
 }
 
 /** A sandbox that runs nothing: a function says what each script prints. For tests of what is done with that. */
@@ -134,10 +135,16 @@ export async function openAgent(): Promise<AgentForTests> {
 function playIn(agent: AgentForTests, model: ChatModel, options: PlayOptions): Promise<Played> {
   const { turns = [{ stage: 0, round: 0, text: 'do it' }], pauseAfter = Infinity, contextTokens = 128_000 } = options
   const { sandbox } = agent
+  const life = new AbortController()
   const store: Store = {
     ...agent.store,
     putRecord(key, value) {
-      options.beforePut?.(key)
+      try {
+        options.beforePut?.(key)
+      } catch (error) {
+        life.abort()
+        throw error
+      }
       return agent.store.putRecord(key, value)
     },
   }
@@ -174,9 +181,9 @@ function playIn(agent: AgentForTests, model: ChatModel, options: PlayOptions): P
     },
     turns,
     fence: { check: async () => {} },
-    signal: new AbortController().signal,
+    signal: life.signal,
     isPausing: (progress) => progress.liveSteps >= pauseAfter,
-    onProgress: () => {},
+    onProgress: options.onProgress ?? (() => {}),
   })
 }
 

@@ -36,6 +36,19 @@ describe('the native agent', () => {
     expect(observation(played, 4)).toBe("ran it\none\nzwei\nthree\nnew $HOME `x` 'y'\n[exit code 3]")
   })
 
+  test('says while the store does not take a reply that is in hand, and goes on with it', async () => {
+    const { putRecord } = agent.store
+    let failures = 2
+    agent.store.putRecord = (key, value) =>
+      key.includes('/calls/') && failures-- > 0 ? Promise.reject(new Error('no room')) : putRecord(key, value)
+    const said: (string | null)[] = []
+    const model = scriptModel([['submit', { summary: 'done' }]])
+    const played = await play(model, { onProgress: ({ unstored }) => void said.push(unstored) })
+    expect([played.status, model.requests.length]).toEqual(['ended', 1])
+    const why = expect.stringContaining('the store does not take it: no room')
+    expect(said).toEqual([why, why, null])
+  })
+
   test('answers what cannot be understood, and goes on', async () => {
     const model = scriptModel([
       ['edit', { path: 'src/a.txt', old: 'o', new: '0' }],

@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
@@ -14,6 +18,7 @@ import { issueToken, revokeToken } from '../../src/record/grants.ts'
 import { readExchangeBody } from '../../src/record/exchange.ts'
 import { openHold } from '../../src/record/hold.ts'
 import { createMessagesReader } from '../../src/record/exchangeMessages.ts'
+import type { Store } from '../../src/store/port.ts'
 import { completion, events, openGateway, post, sendJson, type GatewayLab } from './gatewayFixture.ts'
 
 const ROLLOUT = 'night/acme__tool.1-2/1'
@@ -23,6 +28,20 @@ const ask = (...contents: string[]) => ({ model: 'whatever', messages: contents.
 async function exchangesOf({ store }: GatewayLab): Promise<ExchangeRecord[]> {
   const keys = await store.listRecords(`rollouts/${ROLLOUT}/stages/0/0/exchanges`)
   return Promise.all(keys.map(async (key) => (await store.getRecord<ExchangeRecord>(key))!))
+}
+
+/** Makes a store fail where and for as long as it is told to: at first every put of a blob, and each of an exchange. */
+function failable(store: Store) {
+  const { putBlob, putRecord } = { ...store }
+  const failing = { fails: (key: string) => key === 'blob' || key.includes('/exchanges/'), failed: [] as string[] }
+  const put = <T>(key: string, act: () => Promise<T>) => {
+    if (!failing.fails(key)) return act()
+    failing.failed.push(key)
+    return Promise.reject(new Error('no room'))
+  }
+  store.putBlob = (content) => put('blob', () => putBlob(content))
+  store.putRecord = (key, value) => put(key, () => putRecord(key, value))
+  return failing
 }
 
 describe('the gateway', () => {
@@ -225,7 +244,7 @@ describe('the gateway', () => {
         : sendJson(response, completion('Hi')),
     )
     await post(lab.gateway, await lab.token(), ask('Hi'))
-    const standingNow = async () => standing(await createBooks(lab.store).campaign('night').read(), null)
+    const standingNow = async () => standing(await createBooks(lab.store).campaign('night').read(), null, '')
     await expect.poll(async () => (await standingNow()).open.tokens, { timeout: 5_000 }).toBe(0)
     const { spent, unknown } = await standingNow()
     expect([spent.tokens, unknown.tokens > 1_000, unknown.tokens < 2_000]).toEqual([13, true, true])
@@ -346,24 +365,62 @@ describe('the gateway', () => {
     expect(await asking).toBe('AbortError')
   })
 
-  test('holds the request while its store cannot be written to, and asks for it no more than once', async () => {
+  test('keeps a reply that its store does not take, and gives it once it does, with nothing asked twice', async () => {
     const lab = await openGateway(({ response }) => sendJson(response, completion('Hello')))
-    const [token, held, { putBlob, putRecord }] = [await lab.token(), new AbortController(), { ...lab.store }]
-    let isFull = true
-    const failing = <T>(put: () => Promise<T>) => (isFull ? Promise.reject(new Error('no room')) : put())
-    lab.store.putBlob = (content) => failing(() => putBlob(content))
-    lab.store.putRecord = (key, value) =>
-      key.includes('/halts/') ? failing(() => putRecord(key, value)) : putRecord(key, value)
-    const asking = post(lab.gateway, token, ask('Hi'), held.signal).catch((error: Error) => error.name)
-    while (lab.asked.length === 0) await sleep(5)
-    expect(await Promise.race([asking, sleep(300, 'held')])).toBe('held')
-    isFull = false
-    const halt = () => lab.store.getRecord<HaltRecord>(recordKey.halt(ROLLOUT, 0, 0, 1))
-    while (!(await halt())) await sleep(20)
-    expect(await halt()).toMatchObject({ type: 'InfrastructureUnavailable', reason: 'no room' })
-    held.abort()
-    expect([await asking, lab.asked.length]).toEqual(['AbortError', 1])
+    const store = failable(lab.store)
+    const asking = post(lab.gateway, await lab.token(), ask('Hi'))
+    while (store.failed.length < 2) await sleep(5)
+    store.fails = () => false
+    expect(await asking).toMatchObject({ status: 200, bytes: expect.stringContaining('Hello') })
+    expect([lab.asked.length, await exchangesOf(lab)]).toEqual([1, [expect.objectContaining({ launch: 1 })]])
+    expect(await lab.store.getRecord(recordKey.halt(ROLLOUT, 0, 0, 1))).toBeNull()
   })
+
+  test('says by a halt that its store has not taken a reply for long, and gives that to the next launch', async () => {
+    const lab = await openGateway(({ response }) => sendJson(response, completion('Hello')))
+    const store = failable(lab.store)
+    store.fails = (key) => key.includes('/exchanges/')
+    const stopped = new AbortController()
+    const token = await lab.token()
+    const asking = post(lab.gateway, token, ask('Hi'), stopped.signal).catch((error: Error) => error.name)
+    const halt = () => lab.store.getRecord<HaltRecord>(recordKey.halt(ROLLOUT, 0, 0, 1))
+    await expect.poll(halt, { timeout: 15_000 }).toMatchObject({
+      type: 'InfrastructureUnavailable',
+      reason: expect.stringMatching(/^the reply of call \S+ is in memory, and the store does not take it: no room$/),
+    })
+    stopped.abort()
+    expect(await asking).toBe('AbortError')
+    // Its scaffold is ended, and started again when the chain goes on.
+    const again = post(lab.gateway, await lab.token(2), ask('Hi'))
+    store.fails = () => false
+    expect(await again).toMatchObject({ status: 200, bytes: expect.stringContaining('Hello') })
+    expect(lab.asked).toHaveLength(1)
+  }, 30_000)
+
+  test('is stopped at once while its calls wait for another try, and not before one that the provider is at work on', async () => {
+    const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>()
+    const lab = await openGateway(
+      async ({ n, response }) => {
+        if (n === 1) return sendJson(response, { error: { message: 'down' } }, 503)
+        await mayAnswer
+        sendJson(response, completion('late'))
+      },
+      { firstWaitMs: 60_000 },
+    )
+    const token = await lab.token()
+    const waiting = post(lab.gateway, token, ask('Hi')).catch((error: Error) => error.message)
+    await expect.poll(() => lab.asked.length).toBe(1)
+    const other = await lab.another()
+    const paid = post(other, await lab.token(2), ask('Ho')).catch((error: Error) => error.message)
+    await expect.poll(() => lab.asked.length).toBe(2)
+    await lab.gateway.close()
+    expect(await waiting).toBe('fetch failed')
+    const closing = other.close()
+    answer()
+    await closing
+    await paid
+    expect(await exchangesOf(lab)).toHaveLength(1)
+  }, 10_000)
 
   test('is held by a ceiling no longer than that is in the way, however long the reply takes', async () => {
     const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>()
@@ -393,6 +450,8 @@ describe('the gateway', () => {
     expect([refused.status, JSON.parse(refused.bytes)]).toEqual([400, fault])
     const [models, headers] = [`${lab.gateway.baseUrl}/models`, { authorization: `bearer ${token}` }]
     expect((await fetch(models, { headers })).status).toBe(200)
+    const client = new OpenAI({ baseURL: lab.gateway.baseUrl!, apiKey: token, maxRetries: 0 })
+    expect(await client.models.retrieve('openai/any')).toMatchObject({ id: 'served', object: 'model' })
     for (const wrong of ['', 'none', token.replace(/.$/, (last) => (last === '0' ? '1' : '0'))]) {
       expect((await post(lab.gateway, wrong, ask('Hi'))).status).toBe(401)
     }
@@ -400,6 +459,27 @@ describe('the gateway', () => {
     expect((await post(lab.gateway, token, ask('Hi'))).status).toBe(401)
     expect((await post(lab.gateway, await lab.token(2), { prompt: 'Hi' })).status).toBe(400)
     expect(lab.asked).toHaveLength(1)
+  })
+
+  test('says of a request that is too large that it is, and of a fault of its own that it is none of the client', async () => {
+    const lab = await openGateway(() => {})
+    const token = await lab.token()
+    const headers = { authorization: `Bearer ${token}` }
+    const sent = request(`${lab.gateway.baseUrl}/chat/completions`, { method: 'POST', headers })
+    const answered = once(sent, 'response') as Promise<[IncomingMessage]>
+    await pipeline(Array(257).fill(Buffer.alloc(1024 * 1024)), sent)
+    const [large] = await answered
+    expect([large.statusCode, JSON.parse(await text(large))]).toMatchObject([
+      413,
+      { error: { type: 'invalid_request_error', message: 'the request is larger than 268435456 bytes' } },
+    ])
+    lab.store.listRecords = () => Promise.reject(new Error('the store is away'))
+    const { status, bytes } = await post(lab.gateway, token, ask('Hi'))
+    expect([status, JSON.parse(bytes)]).toMatchObject([
+      500,
+      { error: { type: 'server_error', message: 'the store is away' } },
+    ])
+    lab.store.listRecords = async () => []
   })
 
   test('says in OpenAI’s words what another provider says in its own of a context that is too long', async () => {

@@ -43,7 +43,7 @@ export interface GatewayLab {
  */
 export async function openGateway(
   answer: Answer,
-  options: { tries?: number; providerUrl?: string } = {},
+  options: { tries?: number; firstWaitMs?: number; providerUrl?: string } = {},
 ): Promise<GatewayLab> {
   const dir = mkdtempSync(join(tmpdir(), 'prchain-gateway-'))
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
@@ -75,7 +75,7 @@ export async function openGateway(
       provider: createProvider({ baseUrl, apiKey: 'sk-secret', isScripted: false, timeoutMs: 20_000 }),
       secrets,
       redact,
-      retry: { tries: options.tries ?? 3, firstWaitMs: 10, longestWaitMs: 50 },
+      retry: { tries: options.tries ?? 3, firstWaitMs: options.firstWaitMs ?? 10, longestWaitMs: 60_000 },
       wait,
     })
     const gateway = await startGateway({

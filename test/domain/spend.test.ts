@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EMPTY_ACCOUNT, NO_CEILING, reserve, settle, standing, type Account } from '../../src/domain/account.ts'
+import { EMPTY_ACCOUNT, NO_CEILING, renew, reserve, settle, standing, type Account } from '../../src/domain/account.ts'
 import { renderMoney, toMicroUsd } from '../../src/domain/money.ts'
 import { close, correct, ease, FRESH_PACE, take } from '../../src/domain/pace.ts'
 import { mostOf, plus, priceOf } from '../../src/domain/price.ts'
@@ -60,15 +60,19 @@ describe('the price of a call', () => {
   })
 })
 
+const NOON = '2026-11-21T12:00:00.000Z'
+
 describe('an account', () => {
   const one = (key: string, microUsd: number, holder = 'here', part = '0') => ({
     ...{ key, microUsd, holder, part },
     tokens: microUsd,
     model: 'dear',
+    until: '2026-11-21T12:02:00.000Z',
   })
   const ceilings = (whole: number | null, part: number | null) => ({
     whole: { ...NO_CEILING, microUsd: whole },
     part: { ...NO_CEILING, microUsd: part },
+    at: NOON,
   })
 
   test('whatever happens to its calls, what is spent, set aside and unknown passes no ceiling', () => {
@@ -101,7 +105,7 @@ describe('an account', () => {
             account = settle(account, id, deed.share === null ? null : { microUsd: actual, tokens: actual })
           }
           const total = (part: string | null) => {
-            const { spent, open, unknown } = standing(account, part)
+            const { spent, open, unknown } = standing(account, part, NOON)
             return [spent, open, unknown].reduce(plus).microUsd
           }
           expect(total(null)).toBeLessThanOrEqual(100)
@@ -114,13 +118,25 @@ describe('an account', () => {
   test('a try whose process died counts in full once its call is tried again by another', () => {
     let { account } = reserve(EMPTY_ACCOUNT, 'a', one('k', 30, 'dead'), ceilings(100, null))
     account = reserve(account, 'b', one('k', 30, 'alive'), ceilings(100, null)).account
-    expect(standing(account, null)).toMatchObject({ open: { microUsd: 30 }, unknown: { microUsd: 30 } })
+    expect(standing(account, null, NOON)).toMatchObject({ open: { microUsd: 30 }, unknown: { microUsd: 30 } })
     account = settle(account, 'b', { microUsd: 5, tokens: 5 })
-    expect(standing(account, null)).toMatchObject({ spent: { microUsd: 5 }, unknown: { microUsd: 30 } })
+    expect(standing(account, null, NOON)).toMatchObject({ spent: { microUsd: 5 }, unknown: { microUsd: 30 } })
     // It lived after all.
     account = settle(account, 'a', { microUsd: 6, tokens: 6 })
-    expect(standing(account, null)).toMatchObject({ spent: { microUsd: 11 }, unknown: { microUsd: 0 } })
+    expect(standing(account, null, NOON)).toMatchObject({ spent: { microUsd: 11 }, unknown: { microUsd: 0 } })
     expect(settle(account, 'a', { microUsd: 6, tokens: 6 })).toBe(account)
+  })
+
+  test('a try whose process fell silent is one of which nobody knows, until its process says that it lives', () => {
+    const { account } = reserve(EMPTY_ACCOUNT, 'a', one('k', 30), ceilings(100, null))
+    const late = '2026-11-21T12:03:00.000Z'
+    expect(standing(account, null, late)).toMatchObject({ open: { microUsd: 0 }, unknown: { microUsd: 30 } })
+    const renewed = renew(account, ['a', 'b'], '2026-11-21T12:04:00.000Z')
+    expect(standing(renewed, null, late)).toMatchObject({ open: { microUsd: 30 }, unknown: { microUsd: 0 } })
+    expect(renew(account, ['b'], late)).toBe(account)
+    // As earlier versions put it.
+    const { until: _until, ...earlier } = account.open['a']!
+    expect(standing({ ...account, open: { a: earlier } }, null, NOON)).toMatchObject({ unknown: { microUsd: 30 } })
   })
 
   test('does not grow with the tries that a provider counts nothing of', () => {
@@ -129,9 +145,9 @@ describe('an account', () => {
       account = reserve(account, `try ${n}`, one(`k${n}`, 10, 'here', String(n % 2)), ceilings(null, null)).account
       account = settle(account, `try ${n}`, null)
     }
-    expect(standing(account, null)).toMatchObject({ spent: { microUsd: 0 }, open: { microUsd: 0 } })
-    expect(standing(account, null).unknown).toEqual({ microUsd: 500, tokens: 500 })
-    expect(standing(account, '1').unknown).toEqual({ microUsd: 250, tokens: 250 })
+    expect(standing(account, null, NOON)).toMatchObject({ spent: { microUsd: 0 }, open: { microUsd: 0 } })
+    expect(standing(account, null, NOON).unknown).toEqual({ microUsd: 500, tokens: 500 })
+    expect(standing(account, '1', NOON).unknown).toEqual({ microUsd: 250, tokens: 250 })
     expect(Object.keys(account.unknown)).toHaveLength(2)
     expect(settle(account, 'try 3', null)).toBe(account)
   })

@@ -24,7 +24,7 @@ describe.skipIf(server === null)('the gateway of an embedded prchain', () => {
     const chain = await exampleChain(lab, 2)
     rollout = `called/${chain}/1`
     const place = { rollout, chain, stage: 0, round: '0', launch: 1 }
-    token = await issueToken(lab.store, { ...place, scaffold: 'test', model: 'scripted' })
+    token = await issueToken(lab.store, { ...place, scaffold: 'mini-swe-agent', model: 'scripted' })
   })
   afterAll(() => lab.stop())
 

@@ -144,6 +144,43 @@ describe('complete', () => {
     ])
   })
 
+  test('keeps a reply that the store does not take, says so, and puts it again until it does', async () => {
+    const { complete, store, waits, asked } = setUp([reply('one'), reply('two')])
+    const { putRecord } = { ...store }
+    let full = 3
+    store.putRecord = (key, value) =>
+      key.includes('/calls/') && full-- > 0 ? Promise.reject(new Error(`no room, ${SECRET}`)) : putRecord(key, value)
+    const said: string[] = []
+    const call = { ...ask([{ role: 'user', content: 'hi' }]), onUnstored: (why: string) => void said.push(why) }
+    expect((await complete(call)).reply.message.content).toBe('one')
+    expect((await complete(call)).reply.message.content).toBe('one')
+    expect([asked(), waits]).toEqual([1, [250, 500, 1_000]])
+    const why = `the reply of call ${call.key} is in memory, and the store does not take it: no room, [secret:openaiApiKey]`
+    expect(said).toEqual([why, why, why])
+  })
+
+  test('gives a reply up that cannot be stored when the call is cancelled or overtaken, and says why', async () => {
+    const { complete, store } = setUp([reply('one')])
+    const { putRecord } = { ...store }
+    store.putRecord = (key, value) =>
+      key.includes('/calls/') ? Promise.reject(new Error('no room')) : putRecord(key, value)
+    const cancelled = new AbortController()
+    const call = { ...ask([{ role: 'user', content: 'hi' }]), onUnstored: () => cancelled.abort() }
+    await expect(complete({ ...call, signal: cancelled.signal })).rejects.toThrow('no room')
+    let [isOvertaken, told] = [false, 0]
+    const fence: Fence = {
+      async check() {
+        if (isOvertaken) throw Object.assign(new Error('overtaken'), { name: 'FencedError' })
+      },
+    }
+    const onUnstored = () => {
+      told++
+      isOvertaken = true
+    }
+    await expect(complete({ ...call, fence, onUnstored })).rejects.toThrow('overtaken')
+    expect(told).toBe(1)
+  })
+
   test('an overtaken attempt neither asks nor stores', async () => {
     const { complete, store, asked } = setUp([reply('one')])
     const old = await claimFence({ store, rollout: 'a/c/1', order: [0, 4, 1], holder: 'old' })

@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { standing } from '../../src/domain/account.ts'
 import { digestOf } from '../../src/domain/digest.ts'
 import { linkJudgeCallKey, miningCalls, recordKey } from '../../src/domain/identifiers.ts'
@@ -21,6 +21,8 @@ const PRICES: Prices = {
 }
 const NONE: Ceilings = { campaignMicroUsd: null, campaignTokens: null, chainMicroUsd: null, stageMicroUsd: null }
 const never = new AbortController().signal
+const NOON_MS = Date.UTC(2026, 5, 8, 12)
+const NOON = new Date(NOON_MS).toISOString()
 
 /** A store with one campaign, `night`, that has prices and ceilings. */
 async function openStore(ceilings: Partial<Ceilings> & { dayMicroUsd?: number }): Promise<Store> {
@@ -40,7 +42,7 @@ function openProcess(
   holder: string,
   onWait: () => Promise<void> = async () => {},
 ): { budget: Budget; waited: number[] } {
-  let nowMs = Date.UTC(2026, 5, 8, 12)
+  let nowMs = NOON_MS
   const waited: number[] = []
   const wait = async (ms: number) => {
     waited.push(ms)
@@ -57,7 +59,7 @@ const spending = (chain: number, call: number, most: number, stage = 0) => ({
 })
 
 async function stands(store: Store) {
-  const { spent, open, unknown } = standing(await createBooks(store).campaign('night').read(), null)
+  const { spent, open, unknown } = standing(await createBooks(store).campaign('night').read(), null, NOON)
   return { spent: spent.microUsd, open: open.microUsd, unknown: unknown.microUsd }
 }
 
@@ -84,7 +86,7 @@ describe('a budget', () => {
           await new Promise((resolve) => setImmediate(resolve))
           set.settle({ microUsd: cost, tokens: cost })
           paid += cost
-          const { spent, open, unknown } = standing(await books.campaign('night').read(), null)
+          const { spent, open, unknown } = standing(await books.campaign('night').read(), null, NOON)
           most = Math.max(most, [spent, open, unknown].reduce(plus).microUsd)
         }
       }),
@@ -159,6 +161,38 @@ describe('a budget', () => {
     expect(two.waited).toHaveLength(1)
   })
 
+  test('a process that lives is waited for, however slow its call; one that fell silent is not, and is called unknown', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const store = await openStore({ campaignMicroUsd: 200 })
+    let nowMs = NOON_MS
+    let waits = 0
+    const wait = async () => void waits++
+    const open = (holder: string) => createBudget({ store, holder, now: () => new Date(nowMs), wait })
+    const [slow, other] = [open('slow'), open('other')]
+    const set = await slow.reserve(spending(1, 0, 150), never)
+    const account = () => createBooks(store).campaign('night').read()
+    const until = async () => Object.values((await account()).open)[0]!.until!
+    for (let n = 0; n < 10; n++) {
+      nowMs += 30_000
+      vi.advanceTimersByTime(30_000)
+      await expect.poll(until).toBe(new Date(nowMs + 120_000).toISOString())
+    }
+    await expect(other.reserve(spending(2, 0, 100), never)).rejects.toThrow('set aside for calls under way')
+    expect(waits).toBeGreaterThan(0)
+    waits = 0
+    nowMs += 120_000
+    await expect(other.reserve(spending(2, 1, 100), never)).rejects.toThrow(
+      '$0.00 of $0.000200 spent, $0.000150 for calls of which nobody knows what they cost;',
+    )
+    expect(waits).toBe(0)
+    // It was frozen, and wakes.
+    set.settle({ microUsd: 20, tokens: 20 })
+    await slow.flush()
+    await other.reserve(spending(2, 2, 100), never)
+    expect(await stands(store)).toEqual({ spent: 20, open: 100, unknown: 0 })
+  })
+
   test('a process that died after its reply was stored is settled from the record', async () => {
     const store = await openStore({ campaignMicroUsd: 200 })
     const call = spending(1, 0, 150)
@@ -231,7 +265,7 @@ describe('a meter', () => {
 
   /** Meters of several processes, under one clock. */
   function openMeters(store: Store, count: number, limits: { requestsPerMinute: number | null }) {
-    let nowMs = Date.UTC(2026, 5, 8, 12)
+    let nowMs = NOON_MS
     const now = () => new Date(nowMs)
     const waits: number[] = []
     const wait = async (ms: number) => {
