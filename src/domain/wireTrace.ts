@@ -167,7 +167,8 @@ function toMessage(wire: WireMessage): Message {
   }
 }
 
-function toAssistant(message: WireReply['message']): AssistantMessage {
+/** An assistant's message of the wire as one of ours. */
+export function toAssistant(message: WireReply['message']): AssistantMessage {
   const calls = (message['tool_calls'] ?? []) as NonNullable<WireMessage['tool_calls']>
   const reasoning = reasoningOf(message)
   return {

@@ -1,4 +1,5 @@
 import { saysTooLong } from '../domain/contextLimit.ts'
+import { toAssistant, type Exchanged } from '../domain/wireTrace.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import { launchByNode, readLauncherEnding } from './launcher.ts'
 import type { Scaffold } from './port.ts'
@@ -73,6 +74,12 @@ return { status: code === 53 ? 'max-session-turns' : null, fault, trajectory }
 /** What qwen-code says of its end, as far as the round is over by it. */
 const ENDINGS: Readonly<Record<string, RoundEnding>> = { success: 'submitted', 'max-session-turns': 'step-limit' }
 
+/** Whether it goes on with a reply: one that says and calls nothing it drops, and asks again. */
+function isWork({ reply }: Exchanged): boolean {
+  const { content, tool_calls: calls = [] } = toAssistant(reply.message)
+  return calls.length > 0 || content.trim() !== ''
+}
+
 /** The real qwen-code from npm, unmodified. It goes on with its conversation over rounds and stages. */
 export const qwenCode: Scaffold = {
   name: 'qwen-code',
@@ -116,4 +123,5 @@ export const qwenCode: Scaffold = {
       (status, fault) => ENDINGS[status] ?? (saysTooLong(fault) ? 'context-exceeded' : undefined),
       (fault) => /^No saved session found/m.test(fault),
     ),
+  isWork,
 }

@@ -18,7 +18,7 @@ const facts: Step = {
 const tools = { names: ['shell', 'view'], schemas: `sha256:${'a'.repeat(64)}` }
 const traced = (message: Message, more: Partial<Traced> = {}): Traced => ({
   ...{ stage: 0, round: 0, isRepeated: false, execution: null },
-  step: message.role === 'assistant' ? { facts, tools } : null,
+  step: message.role === 'assistant' ? { facts, tools, isWork: true } : null,
   message,
   ...more,
 })
@@ -69,8 +69,9 @@ describe('a sample’s messages', () => {
     [
       false,
       'a reply that was cut off',
-      traced(turn('x'), { step: { facts: { ...facts, finishReason: 'length' }, tools } }),
+      traced(turn('x'), { step: { facts: { ...facts, finishReason: 'length' }, tools, isWork: true } }),
     ],
+    [false, 'a reply that is no work', traced(turn('x'), { step: { facts, tools, isWork: false } })],
     [false, 'arguments that are no JSON', traced(turn('x', call('shell', '{"command":')))],
     [false, 'arguments that are no object', traced(turn('x', call('shell', '[1]')))],
     [false, 'one of several calls that cannot be read', traced(turn('x', call('view'), call('shell', '', 'b')))],
@@ -119,7 +120,9 @@ describe('a sample’s messages', () => {
 test('tools that change from step to step are told where they change', () => {
   const more = { names: ['shell', 'view', 'search'], schemas: `sha256:${'b'.repeat(64)}` }
   const none = { names: [], schemas: null }
-  const steps = [tools, tools, more, more, none].map((sent) => traced(turn('x'), { step: { facts, tools: sent } }))
+  const steps = [tools, tools, more, more, none].map((sent) =>
+    traced(turn('x'), { step: { facts, tools: sent, isWork: true } }),
+  )
   expect(listToolSets([traced({ role: 'user', content: 'u' }), ...steps])).toEqual([
     { from: 1, ...tools },
     { from: 3, ...more },
@@ -130,7 +133,7 @@ test('tools that change from step to step are told where they change', () => {
 describe('sums', () => {
   test('have no price when one of the calls has none', () => {
     const steps = [facts, { ...facts, costMicroUsd: null }].map((one) =>
-      traced(turn('x'), { step: { facts: one, tools } }),
+      traced(turn('x'), { step: { facts: one, tools, isWork: true } }),
     )
     const messages = toSampleMessages(steps, all)
     expect(sumSteps(messages)).toMatchObject({ steps: 2, costMicroUsd: null, modelMs: 5_000 })
