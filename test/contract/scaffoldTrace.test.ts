@@ -86,3 +86,20 @@ test('a turn of qwen-code without a tool call is trained on, unless it says noth
     ]),
   ).toEqual([true, false, true])
 })
+
+test('what qwen-code has its conversation summed up by is not trained on, and what comes before and after is', async () => {
+  // As 0.24.4 asks: of a model of its own, and of the one that works, whose cache it shares.
+  const directive = 'First, reason in your <analysis> block. Then, produce the <state_snapshot> XML.'
+  const summary = '<analysis>…</analysis><state_snapshot>…</state_snapshot>'
+  expect(
+    await trained('qwen-code', [
+      ['0', '', ['run_shell_command', run]],
+      [directive, summary],
+      [`You sum up.\n<state_snapshot>…</state_snapshot>\n\nDo not call tools. ${directive}`, summary],
+      // It calls a tool all the same, and is asked in another way.
+      [directive, '', ['run_shell_command', run]],
+      ['<state_snapshot>…</state_snapshot>', 'Going on.', ['run_shell_command', run]],
+      ['3', 'A <state_snapshot> is read from the file.'],
+    ]),
+  ).toEqual([true, false, false, false, true, true])
+})
