@@ -112,6 +112,17 @@ export function listToolSets(conversation: readonly Traced[]): Sample['toolSets'
   return sets
 }
 
+/**
+ * Where a stage's messages stand, `[from, to)`: from its first one to its last new one. Of a stage that has none, because
+ * its agent was never answered, the empty range after those of the stages before.
+ */
+export function findRange(messages: readonly SampleMessage[], stage: number): [number, number] {
+  const to = messages.findLastIndex((message) => message.stage === stage && !message.isRepeated) + 1
+  if (to > 0) return [messages.findIndex((message) => message.stage === stage), to]
+  const before = messages.findLastIndex((message) => message.stage < stage && !message.isRepeated) + 1
+  return [before, before]
+}
+
 /** Sums over the steps of messages, and over the commands that are on record. */
 export function sumSteps(messages: readonly SampleMessage[]): Sample['totals'] {
   const total: Sample['totals'] = {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { listMasked } from '../../src/domain/masked.ts'
 import { maskOf } from '../../src/domain/redaction.ts'
-import { listToolSets, sumSteps, toSampleMessages, type Traced } from '../../src/domain/sample.ts'
+import { findRange, listToolSets, sumSteps, toSampleMessages, type Traced } from '../../src/domain/sample.ts'
 import { addUsage, noUsage } from '../../src/domain/usage.ts'
 import type { Message } from '../../src/formats/chat.ts'
-import { sampleMessage, type Step } from '../../src/formats/sample.ts'
+import { sample, sampleMessage, type Step } from '../../src/formats/sample.ts'
 
 const facts: Step = {
   record: 'stages/0/0/calls/000000',
@@ -128,6 +128,28 @@ test('tools that change from step to step are told where they change', () => {
     { from: 3, ...more },
     { from: 5, ...none },
   ])
+})
+
+test('a stage whose agent was never answered has an empty range, where its messages would be', () => {
+  const said = (stage: number, isRepeated = false) => traced({ role: 'user', content: 'u' }, { stage, isRepeated })
+  const messages = toSampleMessages([said(0), said(0), said(0, true), said(2), said(2)], all)
+  const ranges = [0, 1, 2, 3].map((stage) => findRange(messages, stage))
+  expect(ranges).toEqual([
+    [0, 2],
+    [2, 2],
+    [3, 5],
+    [5, 5],
+  ])
+  expect(findRange([], 0)).toEqual([0, 0])
+  const { messages: range } = sample.shape.stages.element.shape
+  for (const one of ranges) expect(range.parse(one)).toEqual(one)
+  for (const one of [
+    [-1, 0],
+    [-1, Number.NaN],
+    [3, 2],
+  ]) {
+    expect(range.safeParse(one).success).toBe(false)
+  }
 })
 
 describe('sums', () => {
