@@ -3,7 +3,7 @@ import type { BlobRef } from '../formats/common.ts'
 import type { LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
-import { openHold } from '../record/hold.ts'
+import { openHold, sumHeldMs } from '../record/hold.ts'
 import { issueToken, maskTokens, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
@@ -28,6 +28,8 @@ const LOOK_MS = 500
 const HOLD_GRACE_MS = 5_000
 const TRAJECTORY_LIMIT_BYTES = 64 * 1024 * 1024
 const ROUND_LIMIT_MS = 12 * 60 * 60_000
+/** A launch that was held for so much of its time had too little for its work: it is started again. */
+const HELD_LIMIT_MS = ROUND_LIMIT_MS / 4
 
 /**
  * Runs a part of a round by a scaffold that is not our own: it runs detached in the stage's sandbox, and this only waits,
@@ -64,9 +66,11 @@ export async function runScaffold(
     const launch = running ?? (await begin(sandbox, programs, n))
     const outcome = await follow(sandbox, programs, launch)
     if (outcome === 'paused') return { status: 'paused', steps: await launches.countAnswers(launch.n), place }
-    if (outcome.isTimedOut && (await wasHeld(launch))) {
+    const heldMs = outcome.isTimedOut ? await sumHeldMs(store, placeOf(launch), outcome.finishedAt) : 0
+    if (heldMs >= HELD_LIMIT_MS) {
       // It was ended by a clock that ran on while it was held.
-      await abandon(launch, { kind: 'halted', reason: 'it was held for so long that its time was over' })
+      const reason = `its time was over, and for ${Math.floor(heldMs / 60_000)} min of it it was held`
+      await abandon(launch, { kind: 'halted', reason })
       continue
     }
     const read = scaffold.readEnding({ ...outcome, output: outcome.output.toString('utf8') })
@@ -87,8 +91,8 @@ export async function runScaffold(
     return found?.life === launch.life ? null : { kind: 'lost', reason: 'its sandbox was lost' }
   }
 
-  async function wasHeld({ n }: LaunchRecord): Promise<boolean> {
-    return (await store.getRecord(recordKey.hold(context.id, stage, round, n, 0))) !== null
+  function placeOf({ n }: LaunchRecord): Parameters<typeof openHold>[1] {
+    return { rollout: context.id, stage, round, n }
   }
 
   /** Puts a launch on record, once the scaffold is known to run here. */
@@ -151,7 +155,7 @@ export async function runScaffold(
     const over = new AbortController()
     const signal = AbortSignal.any([scope.signal, over.signal])
     const running = sandbox.exec(commandOf(launch), { script, stdin, timeoutMs: ROUND_LIMIT_MS }, signal)
-    const hold = openHold(store, { rollout: context.id, stage, round, n: launch.n })
+    const hold = openHold(store, placeOf(launch))
     let answers: number | undefined
     const look = setInterval(() => void check().catch((error: unknown) => over.abort(error)), LOOK_MS)
     try {
