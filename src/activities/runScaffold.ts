@@ -30,6 +30,8 @@ const TRAJECTORY_LIMIT_BYTES = 64 * 1024 * 1024
 const ROUND_LIMIT_MS = 12 * 60 * 60_000
 /** A launch that was held for so much of its time had too little for its work: it is started again. */
 const HELD_LIMIT_MS = ROUND_LIMIT_MS / 4
+/** So many answers for each step of a round's limit: sub-agents, and summaries of a conversation, are no steps of its own. */
+const ANSWERS_FOR_STEP = 4
 
 /**
  * Runs a part of a round by a scaffold that is not our own: it runs detached in the stage's sandbox, and this only waits,
@@ -49,6 +51,7 @@ export async function runScaffold(
   const endKey = recordKey.round(context.id, stage, round, 'end')
   const ground = await groundOf(ports, context, stage, splitRound(round).phase)
   const launches = openLaunches(store, { rollout: context.id, stage, round })
+  const mostAnswers = ANSWERS_FOR_STEP * context.settings.maxSteps
   for (;;) {
     const known = await store.getRecord<RoundEndRecord>(endKey)
     const open = () => openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
@@ -75,6 +78,11 @@ export async function runScaffold(
     }
     const read = scaffold.readEnding({ ...outcome, output: outcome.output.toString('utf8') })
     if ('fault' in read) {
+      if ((await launches.countAnswers(launch.n)) > mostAnswers) {
+        // It was given no more answers, and ended by that.
+        await finish(sandbox, launch, 'step-limit', null)
+        continue
+      }
       await abandon(launch, { kind: read.isSessionRefused ? 'session-refused' : 'failed', reason: read.fault })
       const failures = await launches.countFailures()
       if (failures < MOST_FAILURES) continue
@@ -157,6 +165,7 @@ export async function runScaffold(
     const running = sandbox.exec(commandOf(launch), { script, stdin, timeoutMs: ROUND_LIMIT_MS }, signal)
     const hold = openHold(store, placeOf(launch))
     let answers: number | undefined
+    let isRefused = false
     const look = setInterval(() => void check().catch((error: unknown) => over.abort(error)), LOOK_MS)
     try {
       return await running
@@ -180,6 +189,9 @@ export async function runScaffold(
       if (ports.isDraining() || Date.now() - startedMs >= ports.limits.sliceMs) over.abort('paused')
       answers = await launches.countAnswers(launch.n, answers)
       scope.report({ stage: stage + 1, round: String(round), step: answers })
+      if (answers <= mostAnswers || isRefused) return
+      await revokeToken(store, await tokenOf(launch.n), `it was given more than ${mostAnswers} answers`)
+      isRefused = true
     }
   }
 

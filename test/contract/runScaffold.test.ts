@@ -6,12 +6,13 @@ import type { Ports } from '../../src/activities/ports.ts'
 import type { RolloutContext } from '../../src/activities/rolloutContext.ts'
 import { runScaffold } from '../../src/activities/runScaffold.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
-import type { AbandonmentRecord, Hold } from '../../src/formats/exchange.ts'
+import type { AbandonmentRecord, AnswerRecord, Hold, Revocation } from '../../src/formats/exchange.ts'
 import type { LifeRecord, RoundEndRecord } from '../../src/formats/record.ts'
+import { startGateway } from '../../src/gateway/server.ts'
 import type { LedgerEntry } from '../../src/record/ledger.ts'
 import { createProcessProvider } from '../../src/sandbox/process.ts'
 import type { SandboxProvider } from '../../src/sandbox/port.ts'
-import { readLauncherEnding } from '../../src/scaffolds/launcher.ts'
+import { launchByNode, readLauncherEnding } from '../../src/scaffolds/launcher.ts'
 import type { Scaffold } from '../../src/scaffolds/port.ts'
 import { createFileStore } from '../../src/store/files.ts'
 
@@ -81,6 +82,30 @@ async function openBench({ roundMs = 60_000, maxSteps = 3 } = {}) {
       }),
     end: () => store.getRecord<RoundEndRecord>(recordKey.round(ID, 0, 0, 'end')),
     abandonment: () => store.getRecord<AbandonmentRecord>(recordKey.abandonment(ID, 0, 0, 1)),
+    async revocations() {
+      const keys = await store.listRecords('revocations')
+      return Promise.all(keys.map(async (key) => (await store.getRecord<Revocation>(key))!.reason))
+    },
+    /** A gateway that knows tokens, and has no provider. */
+    async listen() {
+      const running = await startGateway({
+        ...{ store, normalisations: () => [], listen: { socketPath: join(dir, 'gateway.sock') } },
+        ...{ redact: (text: string) => text, wait: async () => {} },
+        exchange: () => Promise.reject(new Error('no provider is asked')),
+        selfTest: () => Promise.reject(new Error('no self-test is made')) as never,
+      })
+      onTestFinished(() => running.close())
+    },
+    /** Puts so many answers of the launch on record. */
+    async answer(count: number) {
+      for (let n = 0; n < count; n++) {
+        const digest = `sha256:${String(n).padEnd(64, '0')}`
+        await store.putRecord<AnswerRecord>(recordKey.answer(ID, 0, 0, 1, n), {
+          ...{ format: 'prchain.answer/1', exchange: `${ID}/stages/0/0/exchanges/${n}-0`, digest, n: 0, open: [] },
+          at: new Date().toISOString(),
+        })
+      }
+    },
     /** Puts changes of the launch's hold on record: so many hours ago, held or not. */
     async hold(...changes: [hoursAgo: number, isHeld: boolean][]) {
       for (const [n, [hoursAgo, isHeld]] of changes.entries()) {
@@ -140,5 +165,49 @@ describe('a scaffold whose time is over', () => {
       reason: expect.stringMatching(/^its time was over, and for (209|210|239|240) min of it it was held$/) as string,
     })
     expect(await bench.end()).toBeNull()
+  })
+})
+
+/** Asks the gateway until it is refused. */
+const ASKING = `
+for (;;) {
+  const { status } = await fetch(base + '/models', { headers: { authorization: 'Bearer ' + spec.token } })
+  if (status !== 200) return { status: null, fault: 'API Error: ' + status, trajectory: null }
+  await new Promise((resolve) => setTimeout(resolve, 20))
+}`
+
+describe('a scaffold that asks beside its steps', () => {
+  const saying = (result: object) => scaffoldOf(`echo 'prchain-result ${JSON.stringify(result)}'`)
+  const FAULT = saying({ status: null, fault: 'API Error: 401', trajectory: null })
+
+  test('is given no more answers after four for each of its steps, and has ended its round by that', async () => {
+    const bench = await openBench({ maxSteps: 3 })
+    await bench.listen()
+    await bench.answer(13)
+    const asking: Scaffold = { ...scaffoldOf(''), start: (input) => launchByNode(ASKING, input) }
+    expect(await bench.run(asking)).toMatchObject({ status: 'ended', ending: 'step-limit', steps: 13 })
+    expect(await bench.end()).toMatchObject({ ending: 'step-limit', trajectory: null })
+    expect(await bench.revocations()).toEqual(['it was given more than 12 answers'])
+    expect(await bench.abandonment()).toBeNull()
+  })
+
+  test('has ended its round also where the worker that refused it is gone', async () => {
+    const bench = await openBench({ maxSteps: 3 })
+    await bench.answer(13)
+    expect(await bench.run(FAULT)).toMatchObject({ ending: 'step-limit' })
+  })
+
+  test('has failed when it was given fewer', async () => {
+    const bench = await openBench({ maxSteps: 3 })
+    await bench.answer(12)
+    await expect(bench.run(FAULT)).rejects.toThrow('no other sandbox')
+    expect(await bench.abandonment()).toMatchObject({ kind: 'failed', reason: 'API Error: 401' })
+  })
+
+  test('is taken at its word when it ends as it should', async () => {
+    const bench = await openBench({ maxSteps: 3 })
+    await bench.answer(20)
+    const done = saying({ status: 'done', fault: null, trajectory: null })
+    expect(await bench.run(done)).toMatchObject({ ending: 'submitted' })
   })
 })
