@@ -1,6 +1,6 @@
 import { rebaseRound, recordKey, type RoundId } from '../domain/identifiers.ts'
 import { listMasked } from '../domain/masked.ts'
-import { listToolSets, sumSteps, toSampleMessages, type Traced } from '../domain/sample.ts'
+import { findRange, listToolSets, sumSteps, toSampleMessages, type Traced } from '../domain/sample.ts'
 import type { Ending, StageResult, Verdict } from '../formats/rollout.ts'
 import type { Sample, SentTool } from '../formats/sample.ts'
 import type { Fence } from '../record/fence.ts'
@@ -35,9 +35,7 @@ export async function assembleSample(options: {
   const stages: Sample['stages'] = []
   for (const result of accepted) {
     const { baseSha, resultSha, number } = context.stage(result.stage)
-    const own = messages.flatMap((message, index) =>
-      message.stage === result.stage && !message.isRepeated ? [index] : [],
-    )
+    const own = messages.filter(({ stage, isRepeated }) => stage === result.stage && !isRepeated)
     const { carryOver, initialTree } = await context.state(result.stage)
     const lives = await livesOf(ports, context, result.stage)
     const verdict = await verdictOf(ports, context, result.stage, result.rounds - 1)
@@ -51,8 +49,8 @@ export async function assembleSample(options: {
       score: result.score,
       hasPassedTests: verdict.hasPassedTests,
       patch: result.patch,
-      messages: [messages.findIndex(({ stage }) => stage === result.stage), own.at(-1)! + 1],
-      ...sumSteps(own.map((index) => messages[index]!)),
+      messages: findRange(messages, result.stage),
+      ...sumSteps(own),
       rebuilds: lives.filter((life) => life.n > 1).length,
       restored: lives.filter((life) => life.restored !== null).length,
       diverged: lives.flatMap((life) => [...life.diverged, ...life.differing]),

@@ -1,4 +1,5 @@
 import type { TracedMessage } from '../agent/conversation.ts'
+import { isWellFormed } from '../agent/message.ts'
 import { callKey, readCommandPlace, recordKey } from '../domain/identifiers.ts'
 import type { Traced } from '../domain/sample.ts'
 import type { CallRecord, CommandRecord } from '../formats/record.ts'
@@ -33,7 +34,7 @@ export async function traceNative(
       const { reply, request, startedAt, finishedAt } = (await store.getRecord<CallRecord>(recordKey.call(key)))!
       const { model, finishReason, usage } = reply
       const answered = { key, model, finishReason, startedAt, finishedAt, usage, tools: request.tools }
-      return { step: await facts.stepOf(answered), execution: null }
+      return { step: { ...(await facts.stepOf(answered)), isWork: isWellFormed(message) }, execution: null }
     }
     if (message.role !== 'tool') return { step: null, execution: null }
     const commands = (await played.commands).get(`${played.steps - 1}.${played.answers++}`) ?? []

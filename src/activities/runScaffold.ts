@@ -3,7 +3,7 @@ import type { BlobRef } from '../formats/common.ts'
 import type { LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
-import { openHold } from '../record/hold.ts'
+import { openHold, sumHeldMs } from '../record/hold.ts'
 import { issueToken, maskTokens, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
@@ -28,6 +28,10 @@ const LOOK_MS = 500
 const HOLD_GRACE_MS = 5_000
 const TRAJECTORY_LIMIT_BYTES = 64 * 1024 * 1024
 const ROUND_LIMIT_MS = 12 * 60 * 60_000
+/** A launch that was held for so much of its time had too little for its work: it is started again. */
+const HELD_LIMIT_MS = ROUND_LIMIT_MS / 4
+/** So many answers for each step of a round's limit: sub-agents, and summaries of a conversation, are no steps of its own. */
+const ANSWERS_FOR_STEP = 4
 
 /**
  * Runs a part of a round by a scaffold that is not our own: it runs detached in the stage's sandbox, and this only waits,
@@ -47,6 +51,7 @@ export async function runScaffold(
   const endKey = recordKey.round(context.id, stage, round, 'end')
   const ground = await groundOf(ports, context, stage, splitRound(round).phase)
   const launches = openLaunches(store, { rollout: context.id, stage, round })
+  const mostAnswers = ANSWERS_FOR_STEP * context.settings.maxSteps
   for (;;) {
     const known = await store.getRecord<RoundEndRecord>(endKey)
     const open = () => openStageSandbox({ ports, context, ground, fence: scope.fence, scope })
@@ -64,13 +69,20 @@ export async function runScaffold(
     const launch = running ?? (await begin(sandbox, programs, n))
     const outcome = await follow(sandbox, programs, launch)
     if (outcome === 'paused') return { status: 'paused', steps: await launches.countAnswers(launch.n), place }
-    if (outcome.isTimedOut && (await wasHeld(launch))) {
+    const heldMs = outcome.isTimedOut ? await sumHeldMs(store, placeOf(launch), outcome.finishedAt) : 0
+    if (heldMs >= HELD_LIMIT_MS) {
       // It was ended by a clock that ran on while it was held.
-      await abandon(launch, { kind: 'halted', reason: 'it was held for so long that its time was over' })
+      const reason = `its time was over, and for ${Math.floor(heldMs / 60_000)} min of it it was held`
+      await abandon(launch, { kind: 'halted', reason })
       continue
     }
     const read = scaffold.readEnding({ ...outcome, output: outcome.output.toString('utf8') })
     if ('fault' in read) {
+      if ((await launches.countAnswers(launch.n)) > mostAnswers) {
+        // It was given no more answers, and ended by that.
+        await finish(sandbox, launch, 'step-limit', null)
+        continue
+      }
       await abandon(launch, { kind: read.isSessionRefused ? 'session-refused' : 'failed', reason: read.fault })
       const failures = await launches.countFailures()
       if (failures < MOST_FAILURES) continue
@@ -87,8 +99,8 @@ export async function runScaffold(
     return found?.life === launch.life ? null : { kind: 'lost', reason: 'its sandbox was lost' }
   }
 
-  async function wasHeld({ n }: LaunchRecord): Promise<boolean> {
-    return (await store.getRecord(recordKey.hold(context.id, stage, round, n, 0))) !== null
+  function placeOf({ n }: LaunchRecord): Parameters<typeof openHold>[1] {
+    return { rollout: context.id, stage, round, n }
   }
 
   /** Puts a launch on record, once the scaffold is known to run here. */
@@ -151,8 +163,9 @@ export async function runScaffold(
     const over = new AbortController()
     const signal = AbortSignal.any([scope.signal, over.signal])
     const running = sandbox.exec(commandOf(launch), { script, stdin, timeoutMs: ROUND_LIMIT_MS }, signal)
-    const hold = openHold(store, { rollout: context.id, stage, round, n: launch.n })
+    const hold = openHold(store, placeOf(launch))
     let answers: number | undefined
+    let isRefused = false
     const look = setInterval(() => void check().catch((error: unknown) => over.abort(error)), LOOK_MS)
     try {
       return await running
@@ -176,6 +189,9 @@ export async function runScaffold(
       if (ports.isDraining() || Date.now() - startedMs >= ports.limits.sliceMs) over.abort('paused')
       answers = await launches.countAnswers(launch.n, answers)
       scope.report({ stage: stage + 1, round: String(round), step: answers })
+      if (answers <= mostAnswers || isRefused) return
+      await revokeToken(store, await tokenOf(launch.n), `it was given more than ${mostAnswers} answers`)
+      isRefused = true
     }
   }
 

@@ -8,6 +8,7 @@ import type { StageResult } from '../formats/rollout.ts'
 import { readExchangeBody } from '../record/exchange.ts'
 import { createMessagesReader } from '../record/exchangeMessages.ts'
 import { maskTokens } from '../record/grants.ts'
+import { findScaffold } from '../scaffolds/index.ts'
 import { openLaunches } from './launches.ts'
 import { roundsOf } from './losses.ts'
 import type { Ports } from './ports.ts'
@@ -28,6 +29,7 @@ export async function traceScaffold(
   facts: StepFacts,
 ): Promise<{ conversation: Traced[]; segments: number[]; version: string }> {
   const { store } = ports
+  const scaffold = findScaffold(context.settings.scaffold)!
   const messagesOf = createMessagesReader(store)
   const exchanges: Placed[] = []
   const versions = new Set<string>()
@@ -51,7 +53,7 @@ export async function traceScaffold(
       const { key, startedAt, finishedAt, usage, request } = record
       const { model, finishReason } = reply
       const answered = { key, model, finishReason, startedAt, finishedAt, usage, tools: request.tools }
-      return { ...traced, step: await facts.stepOf(answered) }
+      return { ...traced, step: { ...(await facts.stepOf(answered)), isWork: scaffold.isWork(exchanges[exchange]!) } }
     }
     // Where another launch went on, the time between the two calls is not that of the command.
     if (asked === null || exchanges[asked]!.record.launch !== record.launch) return traced

@@ -21,7 +21,7 @@ export interface Answered {
 
 /** Tells of the steps of a rollout what is on record, with the prices that its campaign was given. */
 export interface StepFacts {
-  stepOf(answered: Answered): Promise<NonNullable<Traced['step']>>
+  stepOf(answered: Answered): Promise<Omit<NonNullable<Traced['step']>, 'isWork'>>
   /** How a tool call was carried out by commands; null by none. */
   executionOf(commands: readonly CommandRecord[]): Execution | null
   /** Tools as they were sent. */

@@ -1,6 +1,7 @@
 import type { AssistantMessage, Message } from '../formats/chat.ts'
 import type { Command } from '../sandbox/port.ts'
 import type { CommandResult } from './observation.ts'
+import { readToolCall } from './toolArguments.ts'
 import { playToolCall } from './toolCalls.ts'
 
 const MOST_CALLS = 16
@@ -13,6 +14,11 @@ export interface PlayedMessage {
   faults: number
   /** Each call with what came of it, without its id: the same again is the same again. */
   outcomes: { name: string; arguments: string; text: string }[]
+}
+
+/** Whether a message is in the form that is asked for: it calls tools, no more than it may, and each call can be understood. */
+export function isWellFormed({ tool_calls: calls = [] }: AssistantMessage): boolean {
+  return calls.length > 0 && calls.length <= MOST_CALLS && calls.every((call) => readToolCall(call).kind === 'right')
 }
 
 /**

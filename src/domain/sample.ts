@@ -17,8 +17,8 @@ export interface Traced extends Place {
   message: Message
   /** Whether it stands in an earlier segment too, or was put into the conversation as if it had. */
   isRepeated: boolean
-  /** Of an assistant's message that is a reply on record: its call, and the tools that went with it. */
-  step: { facts: Step; tools: SentTools } | null
+  /** Of an assistant's message that is a reply on record: its call, the tools that went with it, and whether it is work. */
+  step: { facts: Step; tools: SentTools; isWork: boolean } | null
   /** Of a tool's answer: how the call was carried out. */
   execution: Execution | null
 }
@@ -48,8 +48,9 @@ function readArguments(text: string): Record<string, unknown> | null {
 /**
  * A conversation as a sample's messages: arguments are objects, a tool's answer carries the tool's name, and what looks
  * like a secret is masked. The assistant's turns are trained on where `isTrained` holds for their round, except for those
- * that are no reply on record, were cut off, have arguments that are no JSON object (kept as text under `_raw`), call a
- * tool that was not sent, or have a mask in them.
+ * that are no reply on record, are not work (the agent answered them as wrong in form, or asked for something beside the
+ * work), were cut off, have arguments that are no JSON object (kept as text under `_raw`), call a tool that was not sent,
+ * or have a mask in them.
  */
 export function toSampleMessages(
   conversation: readonly Traced[],
@@ -72,7 +73,7 @@ export function toSampleMessages(
           ...place,
         }
       case 'assistant': {
-        let isFaithful = !CUT_OFF.has(step?.facts.finishReason ?? '')
+        let isFaithful = step?.isWork === true && !CUT_OFF.has(step.facts.finishReason ?? '')
         const calls = message.tool_calls?.map((call) => {
           const { name, arguments: text } = call.function
           names.set(call.id, name)
@@ -109,6 +110,17 @@ export function listToolSets(conversation: readonly Traced[]): Sample['toolSets'
     sets.push({ from, names: [...step.tools.names], schemas: step.tools.schemas })
   }
   return sets
+}
+
+/**
+ * Where a stage's messages stand, `[from, to)`: from its first one to its last new one. Of a stage that has none, because
+ * its agent was never answered, the empty range after those of the stages before.
+ */
+export function findRange(messages: readonly SampleMessage[], stage: number): [number, number] {
+  const to = messages.findLastIndex((message) => message.stage === stage && !message.isRepeated) + 1
+  if (to > 0) return [messages.findIndex((message) => message.stage === stage), to]
+  const before = messages.findLastIndex((message) => message.stage < stage && !message.isRepeated) + 1
+  return [before, before]
 }
 
 /** Sums over the steps of messages, and over the commands that are on record. */

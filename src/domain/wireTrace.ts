@@ -23,11 +23,13 @@ export interface SegmentMessage {
    */
   exchange: number
   isReply: boolean
+  /** Of a turn: the exchange whose reply it is, or states anew; null when it is none. */
+  said: number | null
   /** Of a tool's answer: the exchange whose reply asked for it; null when none did. */
   asked: number | null
   /**
    * Whether it stands in an earlier segment too or leads to a turn that does, or is an assistant's turn that is no reply,
-   * or an answer to one.
+   * or an answer to one that no reply was.
    */
   isRepeated: boolean
 }
@@ -48,6 +50,7 @@ interface WireMessage {
 export function traceExchanges(exchanges: readonly Exchanged[]): Segment[] {
   const segments: Segment[] = []
   const replies = new Map<string, number[]>()
+  const answered = new Set<string>()
   for (const [exchange, { messages, reply }] of exchanges.entries()) {
     const wire = messages as WireMessage[]
     const { shared, from } = findLongestShared(segments, wire)
@@ -58,26 +61,35 @@ export function traceExchanges(exchanges: readonly Exchanged[]): Segment[] {
     const added = wire.slice(shared).map(toMessage)
     const last = kept.findLast(({ isReply }) => isReply)?.exchange ?? -1
     const stated = isGoingOn ? [] : findStated(added, replies, last)
-    for (const [at, message] of added.entries()) add(segment, { message, exchange, isReply: false }, stated[at] ?? null)
+    for (const [at, message] of added.entries())
+      add(segment, { message, exchange, isReply: false }, stated[at] ?? null, answered)
     const turn = toAssistant(reply.message)
-    add(segment, { message: turn, exchange, isReply: true }, null)
+    add(segment, { message: turn, exchange, isReply: true }, null, answered)
     replies.set(markOf(turn), [...(replies.get(markOf(turn)) ?? []), exchange])
   }
   return segments
 }
 
-/** Adds a message; of one that is stated anew, `stated` is the exchange that it is of. */
+/**
+ * Adds a message; of one that is stated anew, `stated` is the exchange that it is of. `answered` are the tool calls whose
+ * answers stand somewhere already: an answer that follows its turn stated anew may be the first.
+ */
 function add(
   segment: Segment,
   one: Pick<SegmentMessage, 'message' | 'exchange' | 'isReply'>,
   stated: number | null,
+  answered: Set<string>,
 ): void {
   const { message, isReply } = one
   const turn = message.role === 'tool' ? askedBy(segment, message.tool_call_id) : null
-  const isContext = message.role === 'assistant' ? !isReply : turn !== null && !turn.isReply
+  const asked = turn?.said ?? null
+  const call = message.role === 'tool' && asked !== null ? `${asked} ${message.tool_call_id}` : null
+  const isKnown = turn !== null && !turn.isReply && (call === null || answered.has(call))
+  const isContext = message.role === 'assistant' ? !isReply : isKnown
+  if (call !== null) answered.add(call)
+  const said = message.role === 'assistant' ? (isReply ? one.exchange : stated) : null
   const exchange = stated ?? (isContext && turn ? turn.exchange : one.exchange)
-  const isRepeated = isContext || stated !== null
-  segment.messages.push({ ...one, exchange, asked: turn?.isReply ? turn.exchange : null, isRepeated })
+  segment.messages.push({ ...one, exchange, said, asked, isRepeated: isContext || stated !== null })
 }
 
 /** For each message that leads to a turn which was a reply after the exchange `last`, or is it: the exchange of that reply. */
@@ -167,7 +179,8 @@ function toMessage(wire: WireMessage): Message {
   }
 }
 
-function toAssistant(message: WireReply['message']): AssistantMessage {
+/** An assistant's message of the wire as one of ours. */
+export function toAssistant(message: WireReply['message']): AssistantMessage {
   const calls = (message['tool_calls'] ?? []) as NonNullable<WireMessage['tool_calls']>
   const reasoning = reasoningOf(message)
   return {

@@ -145,8 +145,10 @@ export const sample = z.object({
       score: z.number().nullable(),
       hasPassedTests: z.boolean().nullable(),
       patch: blobRef,
-      /** Messages `[from, to)` belong to the stage. */
-      messages: z.tuple([z.number().int(), z.number().int()]),
+      /** Messages `[from, to)` belong to the stage: none where its agent was never answered. */
+      messages: z
+        .tuple([z.number().int().nonnegative(), z.number().int().nonnegative()])
+        .refine(([from, to]) => from <= to, 'must not end before it begins'),
       ...totals,
       /** How often the stage's sandbox was lost and rebuilt, and the commands that then ended otherwise, or the checkpoints whose tree then differed. */
       rebuilds: z.number().int(),

@@ -1,3 +1,5 @@
+import { toAssistant, type Exchanged } from '../domain/wireTrace.ts'
+import type { ToolCall } from '../formats/chat.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import { MINI_REQUIREMENTS } from './miniRequirements.ts'
 import { launchByPython, readLauncherEnding } from './launcher.ts'
@@ -56,6 +58,21 @@ const ENDINGS: Readonly<Record<string, RoundEnding>> = {
   ContextWindowExceededError: 'context-exceeded',
 }
 
+/** Whether it runs what a reply calls: any other it drops, and answers with what is wrong with it. */
+function isWork({ reply }: Exchanged): boolean {
+  const { tool_calls: calls = [] } = toAssistant(reply.message)
+  return calls.length > 0 && calls.every(isCommand)
+}
+
+function isCommand({ function: { name, arguments: text } }: ToolCall): boolean {
+  try {
+    const given: unknown = JSON.parse(text)
+    return name === 'bash' && typeof given === 'object' && given !== null && 'command' in given
+  } catch {
+    return false
+  }
+}
+
 /** The real mini-swe-agent from PyPI, unmodified. It has no memory of its own: each round is a fresh start. */
 export const miniSweAgent: Scaffold = {
   name: 'mini-swe-agent',
@@ -72,4 +89,5 @@ export const miniSweAgent: Scaffold = {
   ],
   start: (input) => launchByPython(LAUNCHER, input),
   readEnding: (outcome) => readLauncherEnding(outcome, (status) => ENDINGS[status]),
+  isWork,
 }

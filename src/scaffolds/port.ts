@@ -1,4 +1,5 @@
 import type { Normalisation } from '../domain/wireRequest.ts'
+import type { Exchanged } from '../domain/wireTrace.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 
 /** A package from npm at one version. */
@@ -72,4 +73,9 @@ export interface Scaffold {
   start(input: LaunchInput): { script: string; stdin: string }
   /** Reads how it ended from what it said. */
   readEnding(outcome: LaunchOutcome): LaunchEnding
+  /**
+   * Whether a reply is of the work: false for one that it answers as wrong in form, or drops, and for one to what it asks
+   * for beside the work, such as a summary of its conversation.
+   */
+  isWork(exchanged: Exchanged): boolean
 }

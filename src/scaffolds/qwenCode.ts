@@ -1,4 +1,6 @@
 import { saysTooLong } from '../domain/contextLimit.ts'
+import { textOf } from '../domain/wireContent.ts'
+import { toAssistant, type Exchanged } from '../domain/wireTrace.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
 import { launchByNode, readLauncherEnding } from './launcher.ts'
 import type { Scaffold } from './port.ts'
@@ -73,6 +75,20 @@ return { status: code === 53 ? 'max-session-turns' : null, fault, trajectory }
 /** What qwen-code says of its end, as far as the round is over by it. */
 const ENDINGS: Readonly<Record<string, RoundEnding>> = { success: 'submitted', 'max-session-turns': 'step-limit' }
 
+/** How the message ends by which it has its conversation summed up. */
+const SUMMARY_REQUEST = /produce the <state_snapshot> XML\.\s*$/
+
+/**
+ * Whether a reply is a step of its work: no summary of its conversation, which its next request begins with; and it says
+ * or calls something, since one that does neither is dropped and asked for again.
+ */
+function isWork({ messages, reply }: Exchanged): boolean {
+  const { role, content: asked } = messages.at(-1) as { role?: string; content?: unknown }
+  if (role === 'user' && SUMMARY_REQUEST.test(textOf(asked))) return false
+  const { content, tool_calls: calls = [] } = toAssistant(reply.message)
+  return calls.length > 0 || content.trim() !== ''
+}
+
 /** The real qwen-code from npm, unmodified. It goes on with its conversation over rounds and stages. */
 export const qwenCode: Scaffold = {
   name: 'qwen-code',
@@ -116,4 +132,5 @@ export const qwenCode: Scaffold = {
       (status, fault) => ENDINGS[status] ?? (saysTooLong(fault) ? 'context-exceeded' : undefined),
       (fault) => /^No saved session found/m.test(fault),
     ),
+  isWork,
 }

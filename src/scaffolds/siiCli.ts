@@ -35,4 +35,6 @@ export const siiCli: Scaffold = {
     return launchByNode(SII_CLI_LAUNCHER, input, { startMs, roundMs: ROUND_MS })
   },
   readEnding: (outcome) => readLauncherEnding(outcome, (status) => ENDINGS[status]),
+  // Nothing is known of what it refuses, or asks for beside the work.
+  isWork: () => true,
 }

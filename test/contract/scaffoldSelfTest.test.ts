@@ -47,6 +47,7 @@ function small(shell: string): Scaffold {
         ? { ending: 'submitted', trajectory: null }
         : { fault: result?.fault ?? 'it said nothing' }
     },
+    isWork: () => true,
   }
 }
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { listMasked } from '../../src/domain/masked.ts'
 import { maskOf } from '../../src/domain/redaction.ts'
-import { listToolSets, sumSteps, toSampleMessages, type Traced } from '../../src/domain/sample.ts'
+import { findRange, listToolSets, sumSteps, toSampleMessages, type Traced } from '../../src/domain/sample.ts'
 import { addUsage, noUsage } from '../../src/domain/usage.ts'
 import type { Message } from '../../src/formats/chat.ts'
-import { sampleMessage, type Step } from '../../src/formats/sample.ts'
+import { sample, sampleMessage, type Step } from '../../src/formats/sample.ts'
 
 const facts: Step = {
   record: 'stages/0/0/calls/000000',
@@ -18,7 +18,7 @@ const facts: Step = {
 const tools = { names: ['shell', 'view'], schemas: `sha256:${'a'.repeat(64)}` }
 const traced = (message: Message, more: Partial<Traced> = {}): Traced => ({
   ...{ stage: 0, round: 0, isRepeated: false, execution: null },
-  step: message.role === 'assistant' ? { facts, tools } : null,
+  step: message.role === 'assistant' ? { facts, tools, isWork: true } : null,
   message,
   ...more,
 })
@@ -69,8 +69,9 @@ describe('a sample’s messages', () => {
     [
       false,
       'a reply that was cut off',
-      traced(turn('x'), { step: { facts: { ...facts, finishReason: 'length' }, tools } }),
+      traced(turn('x'), { step: { facts: { ...facts, finishReason: 'length' }, tools, isWork: true } }),
     ],
+    [false, 'a reply that is no work', traced(turn('x'), { step: { facts, tools, isWork: false } })],
     [false, 'arguments that are no JSON', traced(turn('x', call('shell', '{"command":')))],
     [false, 'arguments that are no object', traced(turn('x', call('shell', '[1]')))],
     [false, 'one of several calls that cannot be read', traced(turn('x', call('view'), call('shell', '', 'b')))],
@@ -119,7 +120,9 @@ describe('a sample’s messages', () => {
 test('tools that change from step to step are told where they change', () => {
   const more = { names: ['shell', 'view', 'search'], schemas: `sha256:${'b'.repeat(64)}` }
   const none = { names: [], schemas: null }
-  const steps = [tools, tools, more, more, none].map((sent) => traced(turn('x'), { step: { facts, tools: sent } }))
+  const steps = [tools, tools, more, more, none].map((sent) =>
+    traced(turn('x'), { step: { facts, tools: sent, isWork: true } }),
+  )
   expect(listToolSets([traced({ role: 'user', content: 'u' }), ...steps])).toEqual([
     { from: 1, ...tools },
     { from: 3, ...more },
@@ -127,10 +130,32 @@ test('tools that change from step to step are told where they change', () => {
   ])
 })
 
+test('a stage whose agent was never answered has an empty range, where its messages would be', () => {
+  const said = (stage: number, isRepeated = false) => traced({ role: 'user', content: 'u' }, { stage, isRepeated })
+  const messages = toSampleMessages([said(0), said(0), said(0, true), said(2), said(2)], all)
+  const ranges = [0, 1, 2, 3].map((stage) => findRange(messages, stage))
+  expect(ranges).toEqual([
+    [0, 2],
+    [2, 2],
+    [3, 5],
+    [5, 5],
+  ])
+  expect(findRange([], 0)).toEqual([0, 0])
+  const { messages: range } = sample.shape.stages.element.shape
+  for (const one of ranges) expect(range.parse(one)).toEqual(one)
+  for (const one of [
+    [-1, 0],
+    [-1, Number.NaN],
+    [3, 2],
+  ]) {
+    expect(range.safeParse(one).success).toBe(false)
+  }
+})
+
 describe('sums', () => {
   test('have no price when one of the calls has none', () => {
     const steps = [facts, { ...facts, costMicroUsd: null }].map((one) =>
-      traced(turn('x'), { step: { facts: one, tools } }),
+      traced(turn('x'), { step: { facts: one, tools, isWork: true } }),
     )
     const messages = toSampleMessages(steps, all)
     expect(sumSteps(messages)).toMatchObject({ steps: 2, costMicroUsd: null, modelMs: 5_000 })

@@ -184,18 +184,50 @@ describe('the trace of a scaffold', () => {
   test('takes no turn for the model’s that no reply was, nor its answers for new', () => {
     const segments = traceExchanges([
       { messages: start, reply: reply('one', ['a']) },
-      // The context is compressed: a summary, a turn of the scaffold's own, and the last step once more.
+      { messages: [...start, echo('one', 'a'), result('a')], reply: reply('two') },
+      // The context is compressed: a summary, a turn of the scaffold's own, one more with an answer, and a step once more.
       {
         messages: [
           { role: 'user', content: 'So far: …' },
           { role: 'assistant', content: 'Got it.' },
-          echo('one', 'a'),
-          result('a'),
+          ...[echo('Read again.', 'own'), result('own')],
+          ...[echo('one', 'a'), result('a')],
         ],
-        reply: reply('two'),
+        reply: reply('three'),
       },
     ])
-    expect(segments.map(told)).toEqual(['Be helpful.|Do it.|one', 'So far: …|(Got it.)|(one)|(done)|two'])
+    expect(segments.map(told)).toEqual([
+      'Be helpful.|Do it.|one|done|two',
+      'So far: …|(Got it.)|(Read again.)|(done)|(one)|(done)|three',
+    ])
+  })
+
+  test('takes an answer for new that was pending when the context was compressed, though its turn is stated anew', () => {
+    const compressed = [
+      { role: 'user', content: 'So far: …' },
+      echo('Got it. Thanks!', 'b'),
+      { ...result('b'), content: 'first of b' },
+    ]
+    const segments = traceExchanges([
+      { messages: start, reply: reply('one', ['a']) },
+      { messages: [...start, echo('one', 'a'), result('a')], reply: reply('two', ['b']) },
+      // Beside it: the summary, asked for without the pending answer.
+      { messages: [...start, echo('one', 'a'), result('a'), { role: 'user', content: 'Sum up.' }], reply: reply('…') },
+      { messages: compressed, reply: reply('three', ['c']) },
+      // Stated once more, otherwise: it is not new again.
+      {
+        messages: [{ role: 'user', content: 'So far, shorter: …' }, ...compressed.slice(1)],
+        reply: reply('four'),
+      },
+    ])
+    expect(segments.map(told)).toEqual([
+      'Be helpful.|Do it.|one|done|two',
+      '(Be helpful.)|(Do it.)|(one)|(done)|Sum up.|…',
+      '(So far: …)|(Got it. Thanks!)|first of b|three',
+      '(So far, shorter: …)|(Got it. Thanks!)|(first of b)|four',
+    ])
+    const { exchange, asked } = segments[2]!.messages[2]!
+    expect({ exchange, asked }).toEqual({ exchange: 3, asked: 1 })
   })
 
   test('gives what is stated anew the place that it has, though its frame says something else now', () => {
