@@ -135,7 +135,7 @@ describe('the gateway', () => {
     await lab.store.putRecord(recordKey.launch(ROLLOUT, 0, 0, 1), { n: 1, version: '1' })
     const { conversation, segments } = await traceScaffold(
       { store: lab.store } as Ports,
-      { id: ROLLOUT } as RolloutContext,
+      { id: ROLLOUT, settings: { scaffold: 'mini-swe-agent' } } as RolloutContext,
       [{ stage: 0, rounds: 1 } as StageResult],
       { stepOf: async () => null } as unknown as StepFacts,
     )
