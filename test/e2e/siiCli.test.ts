@@ -89,6 +89,18 @@ describe.skipIf(server === null || docker === null)('SII-CLI’s adapter, with t
     }
   }, 400_000)
 
+  test('asks the same under the same script, with nothing on its list', async () => {
+    await lab.script({ flaws: ['missing-hunk'] })
+    const digestsOf = async (campaign: string) => {
+      await lab.run(campaign, [chain])
+      const exchanges = await exchangesOf(`${campaign}/${chain}/1`)
+      return exchanges.map(({ key, digest }) => [key.slice(campaign.length), digest])
+    }
+    const digests = await digestsOf('once')
+    expect(digests.length).toBeGreaterThan(10)
+    expect(await digestsOf('again')).toEqual(digests)
+  }, 300_000)
+
   async function recordsOf<T>(rollout: string, part: string): Promise<T[]> {
     const keys = await lab.store.listRecords(recordKey.stages(rollout))
     return Promise.all(
