@@ -6,7 +6,7 @@ import { InputError, type Terminal } from './terminal.ts'
 const SII_PACKAGE = '@gair/sii-cli'
 const GONE = `npm does not have its package ${SII_PACKAGE} (404 on 2026-11-21)`
 const NEXT =
-  'name a folder that has it, with sii-bridge in it, in bin or in node_modules/.bin, by --sii-cli-path or PRCHAIN_SII_CLI_PATH (docs/scaffolds.md)'
+  'name a folder that has it, with sii-bridge in it, in bin or in node_modules/.bin, by --sii-cli-path or PRCHAIN_SII_CLI_PATH (docs/scaffolds/sii-cli.md)'
 const VERIFIED =
   'SII-CLI itself was never run by those who wrote prchain: the adapter was tried against a bridge of their own, which the real sii-agent-sdk 0.1.11 drives too'
 

@@ -139,7 +139,7 @@ describe('bad input ends with exit 2, is named, and changes nothing', () => {
     ))
   test('SII-CLI where the operator names no folder that has it', async () => {
     const run = ['run', 'three', '--mirrors', mirrors, '--scaffold', 'sii-cli']
-    const next = ['@gair/sii-cli', '--sii-cli-path', 'PRCHAIN_SII_CLI_PATH', 'docs/scaffolds.md']
+    const next = ['@gair/sii-cli', '--sii-cli-path', 'PRCHAIN_SII_CLI_PATH', 'docs/scaffolds/sii-cli.md']
     await refused(run, ['siiCliPath names no folder', ...next])
     await refused([...run, '--sii-cli-path', '/nowhere'], ['no folder /nowhere', ...next])
     await refused(run, [mirrors, 'bin/sii-bridge', ...next], { PRCHAIN_SII_CLI_PATH: mirrors })
