@@ -33,6 +33,7 @@ export async function composeGateway(options: {
     exchange: createExchange({ store, provider: composeProvider(config, scriptedUrl), secrets, ...patience }),
     normalisations: (name) => findScaffold(name)?.normalisations ?? [],
     selfTest: (name) => findScaffold(name)?.selfTest ?? null,
+    isStreamedWhole: (name) => findScaffold(name)?.isStreamedWhole ?? false,
     listen: { socketPath: gatewaySocket(config) },
     redact,
     wait: patience.wait,

@@ -54,12 +54,14 @@ export async function startGateway(options: {
   normalisations: (scaffold: string) => readonly Normalisation[]
   /** The tool call of a scaffold's self-test; null for one that is not known. */
   selfTest: (scaffold: string) => SelfTestCall | null
+  /** Whether a scaffold is given a streamed reply once all of it is stored, and nothing before; by default as it comes. */
+  isStreamedWhole?: (scaffold: string) => boolean
   listen: { socketPath: string } | { port: number }
   redact: Redact
   /** Must end early when the signal aborts. */
   wait: (ms: number, signal: AbortSignal) => Promise<void>
 }): Promise<Gateway> {
-  const { store, exchange, normalisations, selfTest, listen, redact, wait } = options
+  const { store, exchange, normalisations, selfTest, isStreamedWhole, listen, redact, wait } = options
   const launches = new Map<string, { opening: Promise<Launch>; users: number }>()
   /** Of launches that were in memory and are no longer: which of their answers did not come through. */
   const left = new Map<string, readonly string[]>()
@@ -183,12 +185,13 @@ export async function startGateway(options: {
     response: ServerResponse,
     { launch, claim }: { launch: Launch; claim: Claim },
   ): Promise<boolean> {
+    const isWhole = isStreamedWhole?.(launch.grant.scaffold) ?? false
     let sentBytes = 0
     let unstoredSinceMs: number | null = null
     const stopListening = call.listen({
       hold: launch.hold,
       part(bytes) {
-        if (response.destroyed) return
+        if (isWhole || response.destroyed) return
         if (!response.headersSent) response.writeHead(200, STREAM_HEAD)
         response.write(bytes)
         sentBytes += bytes.length

@@ -79,6 +79,7 @@ export const miniSweAgent: Scaffold = {
   version: '2.4.6',
   programs: { kind: 'pip', packages: MINI_REQUIREMENTS },
   goesOn: false,
+  isStreamedWhole: false,
   selfTest: { name: 'bash', arguments: { command: 'echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT' } },
   normalisations: [
     {

@@ -65,6 +65,8 @@ export interface Scaffold {
   readonly programs: Programs
   /** Whether it can go on with the file that it left as its trajectory; else each round is a fresh start. */
   readonly goesOn: boolean
+  /** Whether it is given a streamed reply once all of it is there: for one that does not ask again when a stream breaks off. */
+  readonly isStreamedWhole: boolean
   /** The tool call of the self-test: harmless, and it prints the word `prchain-self-test` without holding it, or ends the work. */
   readonly selfTest: { name: string; arguments: Record<string, unknown> }
   /** What differs between two runs under the same script and says nothing of the work. */

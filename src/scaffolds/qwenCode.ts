@@ -104,6 +104,8 @@ export const qwenCode: Scaffold = {
     ],
   },
   goesOn: true,
+  // Where words came before the break, it has the model go on from them by a turn of its own.
+  isStreamedWhole: true,
   selfTest: { name: 'run_shell_command', arguments: { command: 'printf prchain-%s self-test', is_background: false } },
   normalisations: [
     {

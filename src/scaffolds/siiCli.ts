@@ -28,6 +28,7 @@ export const siiCli: Scaffold = {
     places: ['sii-bridge', 'bin/sii-bridge', 'node_modules/.bin/sii-bridge'],
   },
   goesOn: false,
+  isStreamedWhole: false,
   selfTest: { name: 'run_shell_command', arguments: { command: 'printf prchain-%s self-test' } },
   normalisations: [],
   start(input) {

@@ -1,7 +1,9 @@
-import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
@@ -279,6 +281,37 @@ describe('the gateway', () => {
     expect(replayed).toMatchObject({ status: 200, bytes: events('one two three').join('') })
     expect(replayed.type).toContain('text/event-stream')
     expect(lab.asked).toHaveLength(1)
+  })
+
+  test('gives a stream whole, once it is stored, to a scaffold that does not ask again when one breaks off', async () => {
+    const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
+    const answer = async ({ n, response }: { n: number; response: ServerResponse }) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      const all = events('one two three')
+      if (n === 1) return void response.write(all[1], () => response.destroy())
+      for (const event of all.slice(0, -3)) response.write(event)
+      await mayEnd
+      response.end(all.slice(-3).join(''))
+    }
+    const lab = await openGateway(answer, { isStreamedWhole: true })
+    const params = { ...ask('Count'), stream: true }
+    const connection = connect(Number(new URL(lab.gateway.baseUrl!).port), '127.0.0.1')
+    let said = ''
+    connection.on('data', (bytes: Buffer) => (said += bytes.toString('utf8')))
+    const body = JSON.stringify(params)
+    const head = `authorization: Bearer ${await lab.token()}\r\ncontent-length: ${body.length}\r\nconnection: close`
+    connection.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: it\r\n${head}\r\n\r\n${body}`)
+    const ended = once(connection, 'close')
+    while (lab.asked.length < 2) await sleep(5)
+    await sleep(100)
+    expect(said).toBe('')
+    end()
+    await ended
+    const [record] = await exchangesOf(lab)
+    expect(record!.failures.map(({ kind }) => kind)).toEqual(['cut'])
+    expect(said).toContain('text/event-stream')
+    for (const event of events('one two three')) expect(said).toContain(event)
+    expect((await post(lab.gateway, await lab.token(2), params)).bytes).toBe(events('one two three').join(''))
   })
 
   test('finishes a call whose client has gone; who asks again joins it or is given it', async () => {

@@ -43,7 +43,7 @@ export interface GatewayLab {
  */
 export async function openGateway(
   answer: Answer,
-  options: { tries?: number; firstWaitMs?: number; providerUrl?: string } = {},
+  options: { tries?: number; firstWaitMs?: number; providerUrl?: string; isStreamedWhole?: boolean } = {},
 ): Promise<GatewayLab> {
   const dir = mkdtempSync(join(tmpdir(), 'prchain-gateway-'))
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
@@ -82,6 +82,7 @@ export async function openGateway(
       ...{ store, exchange, normalisations: () => [], listen: { port: 0 }, redact, wait },
       selfTest: (scaffold) =>
         scaffold === 'test' ? { name: 'bash', arguments: { command: 'echo prchain-self-test' } } : null,
+      isStreamedWhole: () => options.isStreamedWhole ?? false,
     })
     gateways.push(gateway)
     return gateway

@@ -23,7 +23,14 @@ const TREE = 'a'.repeat(40)
 /** A scaffold that is one command, and says its end as launchers do. */
 function scaffoldOf(script: string): Scaffold {
   return {
-    ...{ name: 'small', version: '1', goesOn: false, normalisations: [], programs: { kind: 'npm', packages: [] } },
+    ...{
+      name: 'small',
+      version: '1',
+      goesOn: false,
+      isStreamedWhole: false,
+      normalisations: [],
+      programs: { kind: 'npm', packages: [] },
+    },
     selfTest: { name: 'sh', arguments: {} },
     start: () => ({ script, stdin: '' }),
     readEnding: (outcome) => readLauncherEnding(outcome, (status) => (status === 'done' ? 'submitted' : undefined)),

@@ -37,7 +37,7 @@ for (;;) {
 
 function small(shell: string): Scaffold {
   return {
-    ...{ name: 'small', version: '1', goesOn: false, normalisations: [] },
+    ...{ name: 'small', version: '1', goesOn: false, isStreamedWhole: false, normalisations: [] },
     programs: { kind: 'npm', packages: [] },
     selfTest: { name: 'sh', arguments: { command: 'printf prchain-%s self-test' } },
     start: (input) => launchByNode(`const SHELL = ${JSON.stringify(shell)}\n${SMALL}`, input),
