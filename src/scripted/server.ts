@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { prettifyError } from 'zod'
 import type { Store } from '../store/port.ts'
+import { isClosingEvent } from '../domain/wireReply.ts'
 import { createAgent } from './agent.ts'
 import { renderCompletion, renderEvents } from './completion.ts'
 import { createFaults } from './faults.ts'
@@ -86,9 +87,9 @@ export async function startScriptedModel(options: {
       throw new WireError(400, 'context_length_exceeded', message)
     }
     const reply = await answer(request, play, current)
-    const { head, parts } = render(request, reply, play)
-    if (fault) return cut(outgoing, head, parts)
-    if (await send(outgoing, head, parts)) ledger.noteAnswered(key)
+    const rendered = render(request, reply, play)
+    if (fault) return cut(outgoing, rendered, fault.at)
+    if (await send(outgoing, rendered.head, rendered.parts)) ledger.noteAnswered(key)
     return RESPONSE_ALREADY_SENT
   })
   app.notFound((c) => c.json(errorBody(`the scripted model has no ${c.req.method} ${c.req.path}`, 'not_found'), 404))
@@ -169,12 +170,14 @@ async function send(
 /** Sends the first half of a reply and destroys the connection. */
 async function cut(
   outgoing: ServerResponse,
-  head: Record<string, string>,
-  parts: readonly string[],
+  { head, parts }: { head: Record<string, string>; parts: readonly string[] },
+  at: 'middle' | 'end',
 ): Promise<Response> {
   const whole = parts.join('')
+  const end = parts.findIndex(isClosingEvent)
+  const said = at === 'end' && end >= 0 ? parts.slice(0, end).join('') : whole.slice(0, Math.floor(whole.length / 2))
   outgoing.writeHead(200, { ...head, 'content-length': Buffer.byteLength(whole) })
-  await new Promise<void>((resolve) => outgoing.write(whole.slice(0, Math.floor(whole.length / 2)), () => resolve()))
+  await new Promise<void>((resolve) => outgoing.write(said, () => resolve()))
   outgoing.destroy()
   return RESPONSE_ALREADY_SENT
 }

@@ -30,8 +30,8 @@ export const fault = z.discriminatedUnion('kind', [
   }),
   /** Status 200 with a body that is not JSON. */
   z.strictObject({ kind: z.literal('rubbish'), ...strikes }),
-  /** The connection is destroyed in the middle of the reply. */
-  z.strictObject({ kind: z.literal('cut'), ...strikes }),
+  /** The connection is destroyed in the middle of the reply; or `at` its `end`, where of a stream only what closes it is not sent. */
+  z.strictObject({ kind: z.literal('cut'), at: z.enum(['middle', 'end']).default('middle'), ...strikes }),
   /** No answer at all: the connection stays open until the client or the server goes. */
   z.strictObject({ kind: z.literal('never'), ...strikes }),
 ])

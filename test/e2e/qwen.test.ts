@@ -23,6 +23,7 @@ interface WireMessage {
 describe.skipIf(server === null || docker === null)('qwen-code, the real one', () => {
   let lab: Lab
   let chain: string
+  let script: object
   const client = new Docker({ socketPath: docker?.socketPath })
   beforeAll(async () => {
     const { socketPath } = docker!
@@ -30,7 +31,8 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
     chain = await exampleChain(lab, 2)
     // What it keeps in a work tree is no part of a patch.
     const keeping = { testCommand: 'mkdir -p .qwen && echo kept > .qwen/notes.md' }
-    await lab.script({ flaws: ['missing-hunk'], latencyMs: 100, chains: { [chain]: { stages: { 1: keeping } } } })
+    script = { flaws: ['missing-hunk'], latencyMs: 100, chains: { [chain]: { stages: { 1: keeping } } } }
+    await lab.script(script)
   }, 180_000)
   afterAll(() => lab.stop())
 
@@ -39,6 +41,8 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
     return Promise.all(keys.map(async (key) => (await lab.store.getRecord<T>(key))!))
   }
   const exchangesOf = (rollout: string) => recordsOf<ExchangeRecord>(rollout, 'exchanges/')
+  const digestsOf = async (campaign: string) =>
+    (await exchangesOf(`${campaign}/${chain}/1`)).map(({ key, digest }) => [key.slice(campaign.length), digest])
   const openingOf = async (rollout: string, stage: number, round: number) => {
     const keys = await lab.store.listRecords(recordKey.answers(rollout, stage, round, 1))
     const { exchange } = (await lab.store.getRecord<{ exchange: string }>(keys[0]!))!
@@ -97,8 +101,6 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
     const [container] = await client.listContainers({ filters: { label: [`prchain.rollout=${id}`] } })
     await client.getContainer(container!.Id).kill()
     await lab.complete('again')
-    const digestsOf = async (campaign: string) =>
-      (await exchangesOf(`${campaign}/${chain}/1`)).map(({ key, digest }) => [key.slice(campaign.length), digest])
     expect(await digestsOf('again')).toEqual(await digestsOf('whole'))
     expect(await patchesOf('again')).toEqual(await patchesOf('whole'))
     const launches = await recordsOf<LaunchRecord>(id, '1/launches/')
@@ -107,5 +109,14 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
       [2, launches[0]!.session],
     ])
     expect(launches[0]!.life).not.toBe(launches[1]!.life)
+  }, 300_000)
+
+  test('has nothing in its conversation of a provider that broke off in the middle of its words', async () => {
+    const lastOfRound = { role: 'agent', stage: 0, round: 1, skip: 3 }
+    await lab.script({ ...script, faults: [{ kind: 'cut', at: 'end', ...lastOfRound }] })
+    await lab.run('cut', [chain])
+    const struck = (await exchangesOf(`cut/${chain}/1`)).filter(({ failures }) => failures.length > 0)
+    expect(struck.map(({ failures, finishReason }) => [failures[0]!.kind, finishReason])).toEqual([['cut', 'stop']])
+    expect(await digestsOf('cut')).toEqual(await digestsOf('whole'))
   }, 300_000)
 })
