@@ -79,7 +79,7 @@ export async function studyStage(options: {
   const context = {
     id: 'study/a/1',
     chain: { id: 'a', repository: options.repository },
-    settings: { mirrors },
+    settings: { mirrors, scaffold: 'native' },
     repository,
     provider,
     stage: () => stage,
