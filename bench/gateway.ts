@@ -63,7 +63,7 @@ async function startUpstream(): Promise<string> {
 
 /** The gateway's own process over a store in a folder, as `prchain up` starts it. */
 async function startGateway(baseUrl: string): Promise<Target> {
-  const socketPath = join(dir, 'gateway.sock')
+  const socketPath = join(dir, 'gateway', 'gateway.sock')
   const store = join(dir, 'store')
   const child = fork(join(import.meta.dirname, '..', 'src', 'gateway.ts'), {
     cwd: dir,
