@@ -1,10 +1,10 @@
 import { recordKey } from '../domain/identifiers.ts'
 import type { Gathering, MiningClaim } from '../formats/mining.ts'
+import type { Store } from '../store/port.ts'
 import { InvalidInputError } from './edge.ts'
 import { summarizeGathering, type Gathered } from './gatherPulls.ts'
 import type { MineInput } from './linkChains.ts'
 import { openShelf, PAGE_LISTS } from './pageShelf.ts'
-import type { Store } from '../store/port.ts'
 import type { Ports } from './ports.ts'
 
 /** A mining as it begins. */
@@ -18,8 +18,8 @@ export interface Begun {
 }
 
 /**
- * Numbers a mining; two of a repository at once get a number each. One that is offline links the last gathering where no page has come since; throws
- * {@link InvalidInputError} when nothing was ever fetched for it. Asks nobody.
+ * Numbers a mining; two of a repository at once get a number each. One that is offline links the last gathering where no
+ * page has come since; throws {@link InvalidInputError} when nothing was ever fetched for it. Asks nobody.
  */
 export async function beginMining(
   ports: Pick<Ports, 'store' | 'github'>,

@@ -1,5 +1,6 @@
 import { assembleGitCorpus, joinCorpus, mapIssues, nameIssues, type Corpus } from '../domain/corpus.ts'
 import { recordKey } from '../domain/identifiers.ts'
+import { countLines } from '../domain/jsonLines.ts'
 import type { PageEntry } from '../domain/pageEntry.ts'
 import type { Gathering, PageList, PageRecord, RepositoryFacts } from '../formats/mining.ts'
 import type { EvidenceKind } from '../formats/pullRequest.ts'
@@ -23,8 +24,8 @@ export interface Gathered {
 }
 
 /**
- * Joins a repository's pages and git's history to its pull requests and issues, and stores them as a gathering, numbered from `n`.
- * Asks nobody. With `source: git` the history alone is gathered.
+ * Joins a repository's pages and git's history to its pull requests and issues, and stores them as a gathering, numbered
+ * from `n`. Asks nobody. With `source: git` the history alone is gathered.
  */
 export async function gatherPulls(ports: Ports, input: MineInput & { n: number }, scope: Scope): Promise<Gathered> {
   const { repository: name, source } = input
@@ -71,17 +72,12 @@ export async function summarizeGathering(
   { pulls, issues, lacks }: Gathering,
   gathering: number,
 ): Promise<Gathered> {
-  const countLines = async (blobs: readonly string[]) => {
+  const count = async (blobs: readonly string[]) => {
     // All shards but the last are full.
     const last = blobs.at(-1)
-    if (last === undefined) return 0
-    const lines = (await store.getBlob(last))
-      .toString('utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-    return (blobs.length - 1) * SHARD_LINES + lines.length
+    return last === undefined ? 0 : (blobs.length - 1) * SHARD_LINES + countLines(await store.getBlob(last))
   }
-  return { gathering, pullRequests: await countLines(pulls), issues: await countLines(issues), lacks }
+  return { gathering, pullRequests: await count(pulls), issues: await count(issues), lacks }
 }
 
 const NO_CALLS: Gathering['calls'] = { rest: 0, unchanged: 0, graphql: 0, points: 0 }

@@ -3,7 +3,7 @@ import type { BlobRef } from '../formats/common.ts'
 import type { LaunchRecord } from '../formats/exchange.ts'
 import type { RoundEndRecord } from '../formats/record.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
-import { openHold, sumHeldMs } from '../record/hold.ts'
+import { openHold, sumHeldMs, type LaunchPlace } from '../record/hold.ts'
 import { issueToken, maskTokens, revokeToken } from '../record/grants.ts'
 import type { Fence } from '../record/fence.ts'
 import type { Scaffold } from '../scaffolds/port.ts'
@@ -99,7 +99,7 @@ export async function runScaffold(
     return found?.life === launch.life ? null : { kind: 'lost', reason: 'its sandbox was lost' }
   }
 
-  function placeOf({ n }: LaunchRecord): Parameters<typeof openHold>[1] {
+  function placeOf({ n }: LaunchRecord): LaunchPlace {
     return { rollout: context.id, stage, round, n }
   }
 

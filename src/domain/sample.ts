@@ -5,6 +5,7 @@ import { splitRound, type RoundId } from './identifiers.ts'
 import { listMasked, mapStrings } from './masked.ts'
 import { maskShapes } from './secretShapes.ts'
 import { addUsage, noUsage } from './usage.ts'
+import { readArguments } from './wireContent.ts'
 
 /** A message's place in a rollout. */
 export interface Place {
@@ -32,18 +33,6 @@ export interface SentTools {
 
 /** How a provider says that it ended a reply, and not the model. */
 const CUT_OFF: ReadonlySet<string> = new Set(['length', 'content_filter'])
-
-/** A text as JSON arguments; null when it is no JSON object. */
-function readArguments(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    return value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null
-  } catch {
-    return null
-  }
-}
 
 /**
  * A conversation as a sample's messages: arguments are objects, a tool's answer carries the tool's name, and what looks

@@ -10,3 +10,15 @@ export function reasoningOf(message: Readonly<Record<string, unknown>>): string 
   const texts = [message['reasoning_content'], message['reasoning']]
   return texts.find((text): text is string => typeof text === 'string' && text !== '') ?? null
 }
+
+/** A tool call's arguments, which are JSON as text; null when it is no JSON object. */
+export function readArguments(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
+  } catch {
+    return null
+  }
+}

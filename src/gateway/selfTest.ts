@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { textOf } from '../domain/wireContent.ts'
 import type { WireRequest } from '../domain/wireRequest.ts'
+import { sendError, sendJson } from './errors.ts'
 
 /**
  * What the tool call of a self-test prints, where the scaffold goes on after it. It does not stand in the call itself: an
@@ -23,10 +24,7 @@ export function answerSelfTest(request: WireRequest, call: SelfTestCall, respons
   const messages = request.messages as { role?: string; content?: unknown }[]
   const tools = (request['tools'] ?? []) as { function?: { name?: string } }[]
   const last = messages.at(-1)
-  const refuse = (message: string) => {
-    response.writeHead(400, { 'content-type': 'application/json' })
-    response.end(JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code: 'self_test' } }))
-  }
+  const refuse = (message: string) => sendError(response, 400, 'self_test', message)
   if (last?.role === 'tool' && !textOf(last.content).includes(SELF_TEST_WORD))
     return refuse(`the self-test's tool call ${call.name} gave: ${textOf(last.content).slice(0, 1_000)}`)
   const isDue = last?.role !== 'tool' && tools.length > 0
@@ -40,10 +38,8 @@ export function answerSelfTest(request: WireRequest, call: SelfTestCall, respons
   const head = { id: 'self-test', created: 0, model: request['model'] }
   const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 }
   if (request['stream'] !== true) {
-    response.writeHead(200, { 'content-type': 'application/json' })
     const choices = [{ index: 0, message, finish_reason: finishReason }]
-    response.end(JSON.stringify({ ...head, object: 'chat.completion', choices, usage }))
-    return
+    return sendJson(response, 200, { ...head, object: 'chat.completion', choices, usage })
   }
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
   const send = (more: object) =>

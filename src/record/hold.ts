@@ -4,7 +4,7 @@ import type { Store } from '../store/port.ts'
 import { createLedger, type Ledger, type LedgerEntry } from './ledger.ts'
 
 /** A launch's place. */
-interface LaunchPlace {
+export interface LaunchPlace {
   rollout: string
   stage: number
   round: RoundId

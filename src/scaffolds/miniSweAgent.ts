@@ -1,3 +1,4 @@
+import { readArguments } from '../domain/wireContent.ts'
 import { toAssistant, type Exchanged } from '../domain/wireTrace.ts'
 import type { ToolCall } from '../formats/chat.ts'
 import type { RoundEnding } from '../formats/rollout.ts'
@@ -65,12 +66,7 @@ function isWork({ reply }: Exchanged): boolean {
 }
 
 function isCommand({ function: { name, arguments: text } }: ToolCall): boolean {
-  try {
-    const given: unknown = JSON.parse(text)
-    return name === 'bash' && typeof given === 'object' && given !== null && 'command' in given
-  } catch {
-    return false
-  }
+  return name === 'bash' && 'command' in (readArguments(text) ?? {})
 }
 
 /** The real mini-swe-agent from PyPI, unmodified. It has no memory of its own: each round is a fresh start. */

@@ -152,7 +152,7 @@ function readView(observation: string, tool: string, { path, range }: View): { t
 
 /** An observation as the file's text; null for a command that failed. A shell's observation ends with its exit code. */
 function withoutExitCode(observation: string, tool: string): string | null {
-  if (/\[exit code -?[1-9]\d*\]$/.test(observation) || isFailure(observation)) return null
+  if (isFailure(observation)) return null
   return tool !== 'view' && tool !== 'read_file' ? observation.replace(/\[exit code 0\]$/, '') : observation
 }
 

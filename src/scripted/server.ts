@@ -6,8 +6,8 @@ import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { prettifyError } from 'zod'
-import type { Store } from '../store/port.ts'
 import { isClosingEvent } from '../domain/wireReply.ts'
+import type { Store } from '../store/port.ts'
 import { createAgent } from './agent.ts'
 import { renderCompletion, renderEvents } from './completion.ts'
 import { createFaults } from './faults.ts'
@@ -167,7 +167,7 @@ async function send(
   return finished
 }
 
-/** Sends the first half of a reply and destroys the connection. */
+/** Sends the first half of a reply, or of a stream all but what closes it, and destroys the connection. */
 async function cut(
   outgoing: ServerResponse,
   { head, parts }: { head: Record<string, string>; parts: readonly string[] },

@@ -22,6 +22,17 @@ function openLedger(store: Pick<Store, 'getRecord' | 'putRecord'>) {
 const openStore = () => createFileStore({ dir: mkdtempSync(join(tmpdir(), 'prchain-ledger-')) })
 const add = ({ count }: Tally) => ({ state: { count: count + 1 }, result: count })
 
+/** A ledger whose store cannot write until it is freed. */
+function openFullLedger() {
+  const store = openStore()
+  let isFull = true
+  const ledger = openLedger({
+    getRecord: store.getRecord,
+    putRecord: (key, value) => (isFull ? Promise.reject(new Error('no room')) : store.putRecord(key, value)),
+  })
+  return { ledger, free: () => void (isFull = false) }
+}
+
 test('changes of many processes at once are each made once, in one order', async () => {
   const store = openStore()
   const ledgers = Array.from({ length: 5 }, () => openLedger(store))
@@ -73,26 +84,16 @@ test('the last of a thousand entries is found in a few reads', async () => {
 })
 
 test('a store that cannot write fails the changes that waited, and not the next ones', async () => {
-  const store = openStore()
-  let isFull = true
-  const ledger = openLedger({
-    getRecord: store.getRecord,
-    putRecord: (key, value) => (isFull ? Promise.reject(new Error('no room')) : store.putRecord(key, value)),
-  })
+  const { ledger, free } = openFullLedger()
   await expect(ledger.change(add)).rejects.toThrow('no room')
-  isFull = false
+  free()
   expect(await ledger.change(add)).toBe(0)
 })
 
 test('a change that nobody waits for is put once the store can write again', async () => {
-  const store = openStore()
-  let isFull = true
-  const ledger = openLedger({
-    getRecord: store.getRecord,
-    putRecord: (key, value) => (isFull ? Promise.reject(new Error('no room')) : store.putRecord(key, value)),
-  })
+  const { ledger, free } = openFullLedger()
   ledger.changeLater((state) => add(state).state)
   await ledger.flush()
-  isFull = false
+  free()
   await expect.poll(() => ledger.read(), { timeout: 5_000 }).toEqual({ count: 1 })
 })
