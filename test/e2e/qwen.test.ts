@@ -95,11 +95,14 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
     await lab.start('again', [chain])
     await until(
       'an exchange of the refinement',
-      async () => (await lab.store.listRecords(recordKey.exchanges(id, 0, 1))).length >= 2,
+      async () => (await lab.store.listRecords(recordKey.exchanges(id, 0, 1))).length >= 1,
       240,
     )
+    // Slow from here, so that the refinement is not over before the container is.
+    await lab.script({ ...script, latencyMs: 3_000 })
     const [container] = await client.listContainers({ filters: { label: [`prchain.rollout=${id}`] } })
     await client.getContainer(container!.Id).kill()
+    await lab.script(script)
     await lab.complete('again')
     expect(await digestsOf('again')).toEqual(await digestsOf('whole'))
     expect(await patchesOf('again')).toEqual(await patchesOf('whole'))
