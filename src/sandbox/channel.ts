@@ -1,11 +1,14 @@
 import type { Readable, Writable } from 'node:stream'
 import { DISPATCHER } from './channelScript.ts'
+import { QUEUE } from './channelTakeOver.ts'
 import { FILE_LIMIT_BYTES, OUTPUT_LIMIT_BYTES, type Command, type CommandOutcome } from './port.ts'
 import { SCRIPT_READER, jobFolder } from './runner.ts'
 
 /** Up to this many bytes, and without a zero byte, bash itself reads and writes a text. */
 const TEXT_LIMIT_BYTES = 16_384
 const BLOCK_BYTES = 1024
+/** How long a dispatcher may take to begin: it waits for others that take over, each for milliseconds. */
+const BEGIN_MS = 60_000
 /** No frame's first line is longer: 20 names, numbers, a key's folder. */
 const LINE_LIMIT_BYTES = 4096
 const LINE_END = 10
@@ -35,7 +38,7 @@ export function dispatcherArguments(place: DispatcherPlace): string[] {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   const prefix = [...userSwitch, 'env', '-i', '-C']
   return [
-    ...['-c', DISPATCHER, 'prchain-dispatcher', jobs],
+    ...['-c', QUEUE, 'prchain-queue', jobs, DISPATCHER],
     ...[scope.kind, scopeArgument(scope)],
     ...[OUTPUT_LIMIT_BYTES, TEXT_LIMIT_BYTES, FILE_LIMIT_BYTES / BLOCK_BYTES, prefix.length].map(String),
     ...[...prefix, ...variables, 'bash', '-c', SCRIPT_READER],
@@ -100,7 +103,10 @@ export class Channel {
   constructor(streams: DispatcherStreams) {
     this.#streams = streams
     this.running = this.#expect(0).then(({ rest }) => (rest === '-' ? null : rest))
-    this.running.catch(() => {})
+    const giveUp = () => this.#break(`the dispatcher did not begin within ${BEGIN_MS / 1000} s`)
+    const late = setTimeout(giveUp, BEGIN_MS)
+    const begun = () => clearTimeout(late)
+    this.running.then(begun, begun)
     const breakOff = (cause?: unknown) => this.#break('the connection to the dispatcher broke off', cause)
     streams.stdin.on('error', breakOff)
     streams.stdout.on('error', breakOff).on('end', breakOff).on('close', breakOff)

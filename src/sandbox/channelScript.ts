@@ -19,10 +19,15 @@ const OPEN_FILES = 65_536
  *   All of it fits the page that the first line took, so a full disk keeps no command from ending.
  * - `<job>.output`, `<job>.script`, `<job>.stdin`.
  *
- * One dispatcher at a time: a new one kills the one in the file `dispatcher`, takes the lock, and ends every fork of
- * earlier ones but the supervisor (and its children) whose claim stands and whose end does not. It tells whoever holds
- * the other end of the killed one, which that supervisor keeps open, by a frame \`taken\`. So when it begins, a
- * command without a claim runs nowhere and never will by another hand, and one with a claim is never started again.
+ * One dispatcher at a time: a new one, when its turn has come, kills the one in the file `dispatcher`, takes the lock,
+ * and ends every fork of earlier ones but the supervisor (and its children) whose claim stands and whose end does not.
+ * It tells whoever holds the other end of the killed one, which that supervisor keeps open, by a frame `taken`. So when
+ * it begins, a command without a claim runs nowhere and never will by another hand, and one with a claim is never
+ * started again.
+ *
+ * Its descriptors: 4 is its output, which stands at 1 only while no file is written; 5 its turn, while it takes over; 6
+ * a pipe on which a command waits until it may begin; 7 one that nobody writes to, for pauses; 8 the token of whoever
+ * writes a frame; 9 the lock.
  *
  * What must work when the agent has used up all processes is done by builtins: timeouts, the sweep, the end's record.
  * Subshells share the dispatcher's command line, which is how they are known.
@@ -32,9 +37,8 @@ LC_ALL=C
 jobs=$1 scope=$2 scopeArgument=$3 limit=$4 textLimit=$5 fileBlocks=$6 prefix=$7
 shift 7
 umask 077
-[ -d "$jobs" ] || mkdir -p "$jobs" || exit 3
 cd "$jobs" || exit 3
-exec 6<> <(:) 7<> <(:) 8<> <(:) 9>> lock || exit 3
+exec 4>&1 6<> <(:) 7<> <(:) 8<> <(:) 9>> lock || exit 3
 printf t >&8
 declare -A forked
 
@@ -94,7 +98,7 @@ supervise() {
   fi
   (
     read -r -u 6 hold
-    exec 6>&- 7>&- 8>&-
+    exec 4>&- 6>&- 7>&- 8>&-
     printf 1000 > /proc/self/oom_score_adj
     ulimit -c 0
     ulimit -n ${OPEN_FILES} 2>/dev/null
@@ -104,7 +108,7 @@ supervise() {
   ) 3< "./$job.script" < "$stdin" >> "./$job.output" 2>&1 &
   child=$!
   printf -v seconds '%d.%03d' $((timeoutMs / 1000)) $((timeoutMs % 1000))
-  countTime "$seconds" "$job" 1>&- &
+  countTime "$seconds" "$job" 1>&- 4>&- &
   timer=$!
   printf '\\n' >&6
   wait "$child"
@@ -198,7 +202,7 @@ readPath() {
   local id=$1 limitBytes=$2 path=$3 tries code size
   shift 3
   for ((tries = 0; tries < 50; tries++)); do
-    "\${@:1:prefix}" / "PATH=$PATH" bash -c '[ -f "$1" ] || exit 4; exec timeout 60 head -c "$2" -- "$1"' prchain "$path" "$limitBytes" < /dev/null > "./.read-$id" 2>/dev/null 7>&- 8>&-
+    "\${@:1:prefix}" / "PATH=$PATH" bash -c '[ -f "$1" ] || exit 4; exec timeout 60 head -c "$2" -- "$1"' prchain "$path" "$limitBytes" < /dev/null > "./.read-$id" 2>/dev/null 4>&- 6>&- 7>&- 8>&-
     code=$?
     [ "$code" -gt 128 ] || break
     pause 0.01

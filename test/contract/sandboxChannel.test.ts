@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Channel, ChannelBrokenError, dispatcherArguments, type DispatcherStreams } from '../../src/sandbox/channel.ts'
 import { ChannelLine } from '../../src/sandbox/channelLine.ts'
 import { jobFolder } from '../../src/sandbox/runner.ts'
@@ -145,6 +145,32 @@ describe('a dispatcher', { timeout: 60_000 }, () => {
       .toHaveLength(1)
   })
 
+  it('gives way to others all the time without stopping them for good, and writes into no file but its own', async () => {
+    const rivals = ['a', 'b', 'c'].map((name) => ({ name, line: openLine() }))
+    await Promise.all(
+      rivals.map(async ({ name, line }) => {
+        for (let n = 0; n < 25; n++) {
+          const answer = await persist(line, `rival/${name}/${n}`, `echo once >> rival-${name}-${n}; echo done`)
+          expect(answer).toMatchObject({ outcome: { output: Buffer.from('done\n') } })
+          expect(await read(`rival-${name}-${n}`)).toBe('once\n')
+        }
+      }),
+    )
+  })
+
+  it('does not take over for a caller that has gone while it waited for its turn', async () => {
+    const line = openLine()
+    await run(line, 'turn/1', 'true')
+    const holding = 'exec 9>> "$1"; flock 9; echo mine; read -r line'
+    const queue = spawn('bash', ['-c', holding, 'bash', join(root, 'jobs', 'queue')])
+    await once(queue.stdout, 'data')
+    const late = startDispatcher()
+    late.stdin.destroy()
+    queue.stdin.end('\n')
+    expect(await once(late, 'exit')).toEqual([0, null])
+    expect(await run(line, 'turn/2', 'echo still')).toMatchObject({ outcome: { output: Buffer.from('still\n') } })
+  })
+
   it('ends what earlier ones had forked and not yet begun, and touches none of another folder', async () => {
     const stray = (jobs: string) =>
       spawn('bash', ['--norc', '-c', 'echo here; read -r line; true', 'prchain-dispatcher', jobs])
@@ -210,6 +236,17 @@ describe("a channel's frames", () => {
     const channel = new Channel({ stdin, stdout, stderr: () => 'said', hold: () => {}, close })
     return { channel, stdin, stdout, isClosed: () => isClosed }
   }
+
+  it('are waited for: one that never begins is given up', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { channel, isClosed } = open()
+    vi.advanceTimersByTime(59_000)
+    expect(channel.isOpen).toBe(true)
+    vi.advanceTimersByTime(1_000)
+    await expect(channel.running).rejects.toThrow('the dispatcher did not begin within 60 s: said')
+    expect(isClosed()).toBe(true)
+  })
 
   it('are read however they are cut, in any order of answers', async () => {
     const bodies = fc.array(

@@ -181,6 +181,8 @@ describe.skipIf(!found)('sandbox of Docker alone', { timeout: 120_000 }, () => {
       'rm -rf "$record"*',
       'chmod 777 /run/prchain',
       'cat <&3',
+      'cat <&4',
+      'cat <&5',
       'cat <&6',
       'cat <&7',
       'cat <&8',
