@@ -1,6 +1,7 @@
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline, type Duplex, type Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { setTimeout } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { DockerFrames } from './dockerFrames.ts'
@@ -100,7 +101,7 @@ export interface RootExec {
   stdout: Readable
   /** The end of its stderr so far. */
   stderr: () => string
-  /** Its exit code once stdout has ended; null when the engine does not know one. */
+  /** Waits for the end of stdout, which somebody must read, and gives its exit code; null when the engine does not know one. */
   exitCode: () => Promise<number | null>
 }
 
@@ -129,14 +130,20 @@ export async function startAsRoot(
   const socket: Duplex = await exec.start({ hijack: true, stdin: hasInput, Tty: false })
   const stdout = new DockerFrames()
   pipeline(socket, stdout, () => socket.destroy())
-  return { socket, stdout, stderr: () => stdout.stderr, exitCode: () => waitForExitCode(container, exec) }
+  const exitCode = async () => {
+    // However long it runs; that the connection broke off is said by what the engine knows then.
+    await finished(stdout).catch(() => {})
+    return waitForExitCode(container, exec)
+  }
+  return { socket, stdout, stderr: () => stdout.stderr, exitCode }
 }
 
 /** The streams of an exec end a moment before the engine has its exit code; a dead container's never gets one. */
 async function waitForExitCode(container: Docker.Container, exec: Docker.Exec): Promise<number | null> {
   for (let tries = 0; ; tries++) {
     const state = await exec.inspect()
-    if (!state.Running) return state.ExitCode
+    // It has none either while it is about to begin.
+    if (!state.Running && state.ExitCode !== null) return state.ExitCode
     if (tries === 200 || (tries % 8 === 7 && !(await container.inspect()).State.Running)) return null
     await setTimeout(25)
   }

@@ -456,6 +456,14 @@ describe.skipIf(!found)('sandbox of Docker alone', { timeout: 120_000 }, () => {
         await other.exec('count', { script: 'find . -type f -user agent | wc -l', timeoutMs: 30_000 }, never)
       ).output.toString(),
     ).toBe('10000\n')
+    // Far less of a processor than all else has, so that clearing them takes longer than anybody would wait for an exit code.
+    await containerOf(other).update({ NanoCpus: 10_000_000 })
+    const small = pack()
+    small.entry({ name: 'small' }, 'x')
+    small.finalize()
+    await other.putRepository(small as unknown as Parameters<Sandbox['putRepository']>[0])
+    await containerOf(other).update({ NanoCpus: 1_000_000_000 })
+    expect(await other.readFile('/repo/small', 10)).toEqual(Buffer.from('x'))
     const large = pack()
     large.entry({ name: 'large' }, Buffer.alloc(100_000_000))
     large.finalize()
