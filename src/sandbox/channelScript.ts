@@ -155,7 +155,7 @@ answer() {
   if [ "$isForgotten" = 1 ] || [ "$size" = 0 ]; then
     frame "$id ended 0 $ended"
   elif [ "$size" -lt "$textLimit" ] && ! IFS= read -r -d '' -n "$textLimit" text < "./$job.output"; then
-    frame "$id ended $size $ended"
+    frame "$id ended \${#text} $ended"
     printf %s "$text"
   elif [ "$size" -le "$limit" ]; then
     frame "$id ended $size $ended"

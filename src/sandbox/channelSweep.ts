@@ -7,11 +7,14 @@
  * all of them until no new one appears, so that none forks while the others are killed, and kills until none is left. For
  * a command that ended by itself it first waits up to 100 ms for those that are about to end, then notes the names of at
  * most 20; of a mount's not that of the first process, which is the sandbox's own.
+ *
+ * A file of /proc is read to its end, at once. What bash has read of a file and not used it gives back by seeking, which
+ * fails in those of a process that has ended meanwhile, and then bash takes it for the beginning of the next file.
  */
 export const PROCESSES = `
 look() {
-  local line
-  { read -r line < "/proc/$1/stat"; } 2>/dev/null || return 1
+  local line=
+  { read -r -d '' line < "/proc/$1/stat"; } 2>/dev/null
   set -- \${line##*) }
   state=$1 parent=$2 session=$4 start=\${20}
   [ -n "$start" ]
@@ -28,17 +31,13 @@ isOurs() {
 }
 
 isLeft() {
-  local field value rest uid= tasks
+  local status= uid tasks
   case $scope in
     user)
-      state=
-      { while read -r field value rest; do
-        case $field in
-          State:) state=$value ;;
-          Uid:) uid=$value; break ;;
-        esac
-      done < "/proc/$1/status"; } 2>/dev/null
-      [ "$uid" = "$scopeArgument" ] || return 1
+      { read -r -d '' status < "/proc/$1/status"; } 2>/dev/null
+      state=\${status#*$'\\nState:\\t'} uid=\${status#*$'\\nUid:\\t'}
+      state=\${state:0:1}
+      [ "\${uid%%$'\\t'*}" = "$scopeArgument" ] || return 1
       ;;
     folder)
       look "$1" || return 1
@@ -56,12 +55,13 @@ isLeft() {
 }
 
 isBelow() {
-  local entry found=1
-  { while IFS= read -r -d '' entry; do
+  local entry entries=() found=1
+  { mapfile -d '' entries < "/proc/$1/environ"; } 2>/dev/null
+  for entry in "\${entries[@]}"; do
     case $entry in
-      "HOME=$scopeArgument/"* | "TMPDIR=$scopeArgument/"*) found=0; break ;;
+      "HOME=$scopeArgument/"* | "TMPDIR=$scopeArgument/"*) found=0 ;;
     esac
-  done < "/proc/$1/environ"; } 2>/dev/null
+  done
   if [ "$found" = 1 ] && cd -P "/proc/$1/cwd" 2>/dev/null; then
     case $PWD in
       "$jobs" | "$jobs"/*) ;;
@@ -103,7 +103,8 @@ sweep() {
     for pid in "\${left[@]:0:20}"; do
       name=
       [ "$scope" != mount ] || isChild "$pid" || continue
-      { read -r name < "/proc/$pid/comm"; } 2>/dev/null || continue
+      { read -r -d '' name < "/proc/$pid/comm"; } 2>/dev/null
+      [ -n "$name" ] || continue
       name=\${name//[^ -~]/?}
       name=\${name//,/?}
       names=$names\${names:+,}\${name:-?}

@@ -8,6 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Channel, ChannelBrokenError, dispatcherArguments, type DispatcherStreams } from '../../src/sandbox/channel.ts'
+import { DISPATCHER } from '../../src/sandbox/channelScript.ts'
 import { ChannelLine } from '../../src/sandbox/channelLine.ts'
 import { jobFolder } from '../../src/sandbox/runner.ts'
 
@@ -219,6 +220,13 @@ describe('a dispatcher', { timeout: 60_000 }, () => {
     await once(dispatcher!, 'exit')
     expect(await run(line, 'idle/2', 'echo again')).toMatchObject({ outcome: { output: Buffer.from('again\n') } })
     expect(dispatchers).toHaveLength(2)
+  })
+
+  // What bash gives back of one by seeking is lost for the next file when the process has ended: seen, and not to be provoked.
+  it('reads the files of processes to their end at once', () => {
+    const reads = DISPATCHER.match(/(read|mapfile)\b[^;|]*< "\/proc\/[^"]*"/g)
+    expect(reads?.length).toBeGreaterThanOrEqual(4)
+    for (const line of reads!) expect(line).toMatch(/^(read -r|mapfile) -d ''/)
   })
 
   it('gives commands the signals of a process that ignores none', async () => {
