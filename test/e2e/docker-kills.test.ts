@@ -58,8 +58,8 @@ describe.skipIf(!canStartEngines || server === null).each([
   const steps = async (id: string, stage: number) =>
     (await lab.store.listRecords(`${recordKey.stage(id, stage)}/0/commands`)).length
 
-  const containersOf = (id: string) =>
-    client.listContainers({ all: true, filters: { label: [`prchain.rollout=${id}`] } })
+  const containersOf = async (id: string) =>
+    client.listContainers({ all: true, filters: await lab.containerFilters(id) })
 
   async function containerOf(id: string): Promise<{ pid: number; shim: number }> {
     const [found] = await until('a container', async () => {

@@ -26,8 +26,8 @@ describe.skipIf(docker === null || server === null)('a chain in Docker sandboxes
   })
   afterAll(() => lab.stop())
 
-  const containersOf = (rollout: string) =>
-    engine.listContainers({ all: true, filters: { label: [`prchain.rollout=${rollout}`] } })
+  const containersOf = async (rollout: string) =>
+    engine.listContainers({ all: true, filters: await lab.containerFilters(rollout) })
 
   /** The output of the agent's command before its submit, of a round. */
   async function outputs(id: string, stage: number): Promise<string[]> {

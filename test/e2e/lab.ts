@@ -15,6 +15,7 @@ import { composeGit, composeRecordedGitHub, composeStore } from '../../src/compo
 import { composePorts } from '../../src/composePorts.ts'
 import { readConfig, toEnvironment, type Config } from '../../src/config.ts'
 import { recordKey } from '../../src/domain/identifiers.ts'
+import type { StoreRecord } from '../../src/formats/record.ts'
 import type { Capture, Rollout, Verdict } from '../../src/formats/rollout.ts'
 import { sample, type Sample } from '../../src/formats/sample.ts'
 import type { CampaignState } from '../../src/formats/state.ts'
@@ -43,6 +44,8 @@ export interface Lab {
   verdicts(id: string, stage: number): Promise<Verdict[]>
   capture(id: string, stage: number, round: number): Promise<Capture>
   samples(name: string): Sample[]
+  /** By which an engine lists the containers of a rollout of this lab: others that use it may have campaigns of the same name. */
+  containerFilters(rollout: string): Promise<{ label: string[] }>
   /** The scripted model's own counts of what it was asked and answered, by key. */
   counts(): Promise<Record<string, { asked: number; answered: number; lastAskedAt: string }>>
   /** Gives the scripted model other settings while it runs. */
@@ -182,6 +185,10 @@ export async function openLab(options: {
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => sample.parse(JSON.parse(line))),
+    async containerFilters(rollout) {
+      const { instance } = (await store.getRecord<StoreRecord>('store'))!
+      return { label: [`prchain.owner=${instance}`, `prchain.rollout=${rollout}`] }
+    },
     counts: async () =>
       (await (await fetch(`${scriptedRoot}/scripted/counts`)).json()) as Awaited<ReturnType<Lab['counts']>>,
     async script(settings) {

@@ -100,7 +100,7 @@ describe.skipIf(server === null || docker === null)('qwen-code, the real one', (
     )
     // Slow from here, so that the refinement is not over before the container is.
     await lab.script({ ...script, latencyMs: 3_000 })
-    const [container] = await client.listContainers({ filters: { label: [`prchain.rollout=${id}`] } })
+    const [container] = await client.listContainers({ filters: await lab.containerFilters(id) })
     await client.getContainer(container!.Id).kill()
     await lab.script(script)
     await lab.complete('again')

@@ -281,7 +281,7 @@ export async function describeKills(killed: Killed, options: { each: number; see
     }
 
     async function containersOf(rollout: string): Promise<string[]> {
-      const list = await client.listContainers({ filters: { label: [`prchain.rollout=${rollout}`] } })
+      const list = await client.listContainers({ filters: await lab.containerFilters(rollout) })
       return list.map(({ Id }) => Id)
     }
   })

@@ -123,7 +123,7 @@ describe.skipIf(server === null || docker === null)('SII-CLI’s adapter, with t
   }
 
   async function containersOf(rollout: string): Promise<string[]> {
-    const list = await client.listContainers({ filters: { label: [`prchain.rollout=${rollout}`] } })
+    const list = await client.listContainers({ filters: await lab.containerFilters(rollout) })
     return list.map(({ Id }) => Id)
   }
 })

@@ -38,7 +38,7 @@ describe.skipIf(server === null || docker === null)('mini-swe-agent on an engine
     await lab.script({ flaws: ['missing-hunk'], latencyMs: 200, extraSteps: 6 })
     await lab.start('far', [chain])
     const id = `far/${chain}/1`
-    const filters = { label: [`prchain.rollout=${id}`] }
+    const filters = await lab.containerFilters(id)
     let seen = 0
     const further = async () => {
       seen = await until(
